@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+//
+// What an open channel looks like to a script: the public shapes of lib/channel, and nothing that runs.
+
+import type { Guid } from '../guid.js';
+
+/** Packet types of a ring, as the descriptor carries them. */
+export const PacketType = {
+  inband: 6,
+  transferPages: 7,
+  gpaDirect: 9,
+  completion: 11,
+} as const;
+
+/** A received packet. The payload is the script's own copy. */
+export interface Packet {
+  /** See {@link PacketType}; others are possible. */
+  readonly type: number;
+  /** Payload, rounded up to 8 bytes by the sender's ring; the true length is inside the protocol. */
+  readonly payload: Uint8Array;
+  /** Chosen by the sender of a request, echoed in its completion. */
+  readonly transactionId: bigint;
+  /** The sender wants a packet of type completion with the same transaction id. */
+  readonly wantsCompletion: boolean;
+  /** Header bytes between descriptor and payload (transfer pages, GPA direct); empty for plain packets. */
+  readonly header: Uint8Array;
+}
+
+/**
+ * Packets of one drain. Rows can be read without making objects. Valid until the next step of the iteration; `packet(i)`
+ * and `payload(i)` copy, `view(i)` does not.
+ */
+export interface PacketBatch {
+  readonly length: number;
+  type(i: number): number;
+  flags(i: number): number;
+  idLow(i: number): number;
+  idHigh(i: number): number;
+  payloadOffset(i: number): number;
+  payloadLength(i: number): number;
+  transactionId(i: number): bigint;
+  /** The arena that all offsets refer to. Overwritten by the next drain. */
+  readonly arena: Uint8Array;
+  view(i: number): Uint8Array;
+  payload(i: number): Uint8Array;
+  packet(i: number): Packet;
+  [Symbol.iterator](): IterableIterator<Packet>;
+}
+
+/**
+ * Called once per packet by {@link Channel.drain} with numbers only; `arena` is the same array each time.
+ * Answer `false` to stop after this packet; the rest of the batch is then kept for the next call.
+ */
+export type PacketVisitor = (
+  arena: Uint8Array, offset: number, length: number, type: number, idLow: number, idHigh: number, flags: number,
+) => unknown;
+
+/** Options of one send. */
+export interface SendOptions {
+  /** Packet type; in-band data by default. */
+  readonly type?: number;
+  /** Default 0n: unsolicited. */
+  readonly transactionId?: bigint;
+  /** Ask the peer for a completion; see {@link Channel.request}, which does the bookkeeping. */
+  readonly wantsCompletion?: boolean;
+  /** Header bytes between descriptor and payload, a multiple of 8 (GPA direct). */
+  readonly header?: Uint8Array;
+  readonly signal?: AbortSignal;
+  /** Give up when there was no space for so long. */
+  readonly timeoutMs?: number;
+}
+
+/** Options of a request. */
+export interface RequestOptions extends Omit<SendOptions, 'transactionId' | 'wantsCompletion'> {}
+
+/** Why a channel is closed. */
+export interface CloseReason {
+  readonly by: 'user' | 'rescind' | 'violation' | 'abort' | 'owner' | 'error';
+  /** Set unless `by` is 'user'. */
+  readonly error?: Error;
+}
+
+/** Counters since open; numbers only. */
+export interface ChannelStats {
+  readonly packetsIn: number;
+  readonly bytesIn: number;
+  readonly packetsOut: number;
+  readonly bytesOut: number;
+  readonly wakes: number;
+  readonly doorbells: number;
+  readonly ringFull: number;
+  readonly pendingRequests: number;
+  /** Completions whose transaction id nobody waited for. */
+  readonly unexpectedCompletions: number;
+}
+
+/** Plain JSON picture of a channel. */
+export interface ChannelInspection {
+  readonly device: Guid;
+  readonly relid: number;
+  readonly state: 'open' | 'closing' | 'closed';
+  readonly node: { readonly path: string; readonly kind: 'uio' | 'simulated'; readonly maskAtOpen: number };
+  readonly signalling: 'hypercall' | 'monitor';
+  readonly in: RingInspection;
+  readonly out: RingInspection;
+  readonly stats: ChannelStats;
+}
+
+export interface RingInspection {
+  readonly dataBytes: number;
+  readonly writeIndex: number;
+  readonly readIndex: number;
+  readonly interruptMask: number;
+  readonly pendingSendBytes: number;
+  readonly featureBits: number;
+  /** Bytes in the ring, not yet read. */
+  readonly usedBytes: number;
+}
+
+/** Options of {@link openChannel}. */
+export interface OpenChannelOptions {
+  readonly signal?: AbortSignal;
+  /** How long opening may take before it is given up; the kernel's own open has no timeout. Default 10 s. */
+  readonly timeoutMs?: number;
+  /** Take a node that another process holds. Default false. */
+  readonly shared?: boolean;
+  /** Open on kernels known to be dangerous. Default false. */
+  readonly force?: boolean;
+  /** Bytes of the arena that packets are copied into; grows when a packet needs more. Default 32 KiB. */
+  readonly arenaBytes?: number;
+  /** Packets per drain at most. Default 256. */
+  readonly batchPackets?: number;
+  /** Keep looking for so long (µs) before sleeping. Default 0. */
+  readonly busyPollUs?: number;
+}
+
+/**
+ * An open channel of a device: the primary one, or a subchannel attached to it.
+ *
+ * Iterate it for packets (`for await (const packet of channel)`), or use `batches()` or `drain()`; one reader at a time.
+ * The iteration ends when the channel is closed by its own script and throws ERR_VMBUS_RESCINDED, ERR_VMBUS_CORRUPT …
+ * when it ended otherwise. Completions of {@link request} are taken out first and do not appear.
+ */
+export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
+  readonly device: Guid;
+  readonly relid: number;
+  readonly isOpen: boolean;
+  /** Largest payload of a plain packet, in bytes. */
+  readonly maxPayloadBytes: number;
+  /** Resolves when the channel is closed, whoever closed it. Never rejects. */
+  readonly closed: Promise<CloseReason>;
+
+  /** Copies and publishes one packet; waits for space. @throws ERR_VMBUS_TOO_LARGE, _CLOSED, _RESCINDED, _TIMEOUT */
+  send(payload: Uint8Array, options?: SendOptions): Promise<void>;
+  /** The same without waiting: false when the ring is full (or sends are queued before it). */
+  trySend(payload: Uint8Array, options?: Omit<SendOptions, 'signal' | 'timeoutMs'>): boolean;
+  /** Publishes as many of the payloads as fit, with one doorbell; answers how many. */
+  trySendMany(payloads: readonly Uint8Array[], options?: Omit<SendOptions, 'signal' | 'timeoutMs'>): number;
+  /** Sends with a transaction id of our own and waits for the completion. */
+  request(payload: Uint8Array, options?: RequestOptions): Promise<Packet>;
+  /** Answers a packet that wants a completion. */
+  complete(packet: Pick<Packet, 'transactionId'>, payload: Uint8Array, options?: Pick<SendOptions, 'signal' | 'timeoutMs'>): Promise<void>;
+
+  /** Batches as the host sent them: one per drain. */
+  batches(): AsyncIterable<PacketBatch>;
+  /** Visits what is there now, synchronously; answers the number of packets. 0 = nothing, see {@link readable}. */
+  drain(visitor: PacketVisitor, maxPackets?: number): number;
+  /** Resolves true when there is something to drain, false when the channel closed. */
+  readable(options?: { readonly signal?: AbortSignal }): Promise<boolean>;
+
+  /** Attaches a subchannel that the host has offered (see the device's channels). */
+  openSubchannel(relid: number, options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number }): Promise<Channel>;
+  /** A plain value to post to a worker thread, where {@link attachChannel} makes a channel of it. */
+  share(relid?: number): ChannelShare;
+
+  close(): Promise<void>;
+  /** Whether the open channel keeps the process alive (default yes). */
+  ref(): void;
+  unref(): void;
+  stats(): ChannelStats;
+  inspect(): ChannelInspection;
+}
+
+/** Structured-cloneable name of an open device's channel within this process. */
+export interface ChannelShare {
+  readonly token: number;
+  readonly device: Guid;
+  readonly relid: number;
+  readonly ringFile: string | null;
+  readonly monitorId: number | null;
+  readonly nodePath: string;
+}
