@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
+// Exports of the bus.
+
+export type * from './types.js';
