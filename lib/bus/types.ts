@@ -135,7 +135,13 @@ export interface UioAttributes {
   readonly node: string;
   readonly version: string | null;
   readonly event: number | null;
-  readonly maps: readonly { readonly index: number; readonly name: string | null; readonly sizeBytes: number | null; readonly offset: number | null; readonly addr: string | null }[];
+  readonly maps: readonly {
+    readonly index: number;
+    readonly name: string | null;
+    readonly sizeBytes: number | null;
+    readonly offset: number | null;
+    readonly addr: string | null;
+  }[];
 }
 
 /** One channel's folder. */

@@ -52,7 +52,13 @@ export interface PacketBatch {
  * Answer `false` to stop after this packet; the rest of the batch is then kept for the next call.
  */
 export type PacketVisitor = (
-  arena: Uint8Array, offset: number, length: number, type: number, idLow: number, idHigh: number, flags: number,
+  arena: Uint8Array,
+  offset: number,
+  length: number,
+  type: number,
+  idLow: number,
+  idHigh: number,
+  flags: number,
 ) => unknown;
 
 /** Options of one send. */
@@ -159,7 +165,11 @@ export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
   /** Sends with a transaction id of our own and waits for the completion. */
   request(payload: Uint8Array, options?: RequestOptions): Promise<Packet>;
   /** Answers a packet that wants a completion. */
-  complete(packet: Pick<Packet, 'transactionId'>, payload: Uint8Array, options?: Pick<SendOptions, 'signal' | 'timeoutMs'>): Promise<void>;
+  complete(
+    packet: Pick<Packet, 'transactionId'>,
+    payload: Uint8Array,
+    options?: Pick<SendOptions, 'signal' | 'timeoutMs'>,
+  ): Promise<void>;
 
   /** Batches as the host sent them: one per drain. */
   batches(): AsyncIterable<PacketBatch>;
@@ -169,7 +179,10 @@ export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
   readable(options?: { readonly signal?: AbortSignal }): Promise<boolean>;
 
   /** Attaches a subchannel that the host has offered (see the device's channels). */
-  openSubchannel(relid: number, options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number }): Promise<Channel>;
+  openSubchannel(
+    relid: number,
+    options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
+  ): Promise<Channel>;
   /** A plain value to post to a worker thread, where {@link attachChannel} makes a channel of it. */
   share(relid?: number): ChannelShare;
 

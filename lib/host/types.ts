@@ -46,7 +46,15 @@ export interface HostChannel {
   readonly subchannelIndex: number;
   readonly isOpen: boolean;
   /** Writes a packet; false when the ring is full (see `onSpace`). */
-  send(payload: Uint8Array, options?: { readonly type?: number; readonly flags?: number; readonly transactionId?: bigint; readonly header?: Uint8Array }): boolean;
+  send(
+    payload: Uint8Array,
+    options?: {
+      readonly type?: number;
+      readonly flags?: number;
+      readonly transactionId?: bigint;
+      readonly header?: Uint8Array;
+    },
+  ): boolean;
   /** Answers a packet of the guest. */
   complete(transactionId: bigint, payload: Uint8Array): boolean;
   /** Offers subchannels; they appear in the guest's `channels/`. The provider's `onOpen` is called for each with its index. */
@@ -70,7 +78,11 @@ export interface ChannelFaults {
   /** Write raw bytes into the guest's in-ring as if they were a packet. */
   writeRaw(bytes: Uint8Array): void;
   /** Store a header word of the in-ring (`in`) or the out-ring (`out`), as the guest names them. */
-  pokeHeader(ring: 'in' | 'out', word: 'writeIndex' | 'readIndex' | 'mask' | 'pending' | 'features', value: number): void;
+  pokeHeader(
+    ring: 'in' | 'out',
+    word: 'writeIndex' | 'readIndex' | 'mask' | 'pending' | 'features',
+    value: number,
+  ): void;
 }
 
 /** Options of a {@link SimulatedHost}. */

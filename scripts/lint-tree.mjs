@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Rules that no stock linter has: which folder of native/ may include which, and how long a file may be.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** What each folder of native/ must not include. core ← os ← binding. */
+const forbidden = {
+  core: [/"(\.\.\/)?(os|binding)\//, /<(napi|uv|node_api)\.h>/, /<(sys\/|unistd|fcntl|linux\/)/],
+  os: [/"(\.\.\/)?binding\//, /<(napi|uv|node_api)\.h>/],
+  binding: [],
+};
+
+/** Longest file by folder and ending, in lines. */
+const ceilings = [
+  { folder: 'lib', ending: '.ts', lines: 300 },
+  { folder: 'native', ending: '.cc', lines: 400 },
+  { folder: 'native', ending: '.h', lines: 400 },
+  { folder: 'scripts', ending: '.mjs', lines: 300 },
+  { folder: 'test', ending: '.ts', lines: 400 },
+];
+
+function files(root, folder, ending) {
+  return readdirSync(path.join(root, folder), { recursive: true })
+    .filter((f) => f.endsWith(ending))
+    .map((f) => path.join(folder, f));
+}
+
+/** Include lines that go against the direction, as `file:line: text`. */
+export function checkNativeIncludes(root) {
+  const problems = [];
+  for (const [layer, rules] of Object.entries(forbidden)) {
+    for (const file of [...files(root, `native/${layer}`, '.cc'), ...files(root, `native/${layer}`, '.h')]) {
+      const lines = readFileSync(path.join(root, file), 'utf8').split('\n');
+      lines.forEach((line, i) => {
+        if (line.startsWith('#include') && rules.some((r) => r.test(line)))
+          problems.push(`${file}:${i + 1}: ${layer} must not have ${line}`);
+      });
+    }
+  }
+  return problems;
+}
+
+/** Files over the ceiling, as sentences. */
+export function checkSizes(root) {
+  return ceilings.flatMap(({ folder, ending, lines }) =>
+    files(root, folder, ending).flatMap((file) => {
+      const length = readFileSync(path.join(root, file), 'utf8').split('\n').length - 1;
+      return length > lines ? [`${file}: ${length} lines, at most ${lines}`] : [];
+    }),
+  );
+}

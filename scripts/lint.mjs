@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Format, style, types-aware rules, import directions (both languages) and file sizes. Fails on the first tool's word.
+//   node scripts/lint.mjs
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import process from 'node:process';
+import { checkNativeIncludes, checkSizes } from './lint-tree.mjs';
+
+const root = path.resolve(import.meta.dirname, '..');
+const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+
+function tool(name, command, args) {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  return {
+    name,
+    problems:
+      result.status === 0 ? [] : [`${result.stdout ?? ''}${result.stderr ?? ''}`.trim() || String(result.error)],
+  };
+}
+
+const checks = [
+  () => tool('biome (format and style)', bin('biome'), ['check', '--colors=off', '.']),
+  () => tool('eslint (typed rules, import directions)', bin('eslint'), ['--max-warnings=0', 'lib', 'test']),
+  () => ({ name: 'include directions of native/', problems: checkNativeIncludes(root) }),
+  () => ({ name: 'file sizes', problems: checkSizes(root) }),
+];
+
+let failed = 0;
+for (const check of checks) {
+  const { name, problems } = check();
+  if (problems.length === 0) {
+    console.log(`ok   ${name}`);
+    continue;
+  }
+  failed += 1;
+  console.log(`FAIL ${name}\n${problems.join('\n')}`);
+}
+console.log(`${checks.length - failed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;
