@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// A view of one ring in shared memory, and the only code that copies packet bytes from or to it.
+// Called by: ring_reader, ring_writer. The five control words are the business of
+// ring_control_unsafe.h alone.
+// Invariant of every function: position < data_size and a multiple of 8, bytes <= data_size. The
+// callers guarantee it with their private, validated indices; nothing here trusts a number from
+// shared memory.
+// Source: Linux drivers/hv/ring_buffer.c (hv_copyto_ringbuffer, hv_pkt_iter_first).
+
+#ifndef VMBUS_CORE_RING_MEMORY_UNSAFE_H_
+#define VMBUS_CORE_RING_MEMORY_UNSAFE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "ring_layout.h"
+
+namespace vmbus::core {
+
+struct RingMemory {
+  std::byte* header;           // page-aligned
+  std::byte* data;             // page-aligned
+  uint32_t data_size;          // bytes, a multiple of 8
+  bool double_mapped = false;  // the data area is mapped a second time directly behind itself
+};
+
+// One direction of a ring mapping: the header takes a whole page of the guest, the data follows.
+inline RingMemory RingAt(std::byte* ring, uint32_t ring_size, uint32_t page_size) {
+  if (ring_size <= page_size) return RingMemory{ring, nullptr, 0};
+  return RingMemory{ring, ring + page_size, ring_size - page_size};
+}
+
+constexpr bool IsUsableRing(const RingMemory& ring) {
+  return ring.header != nullptr && ring.data != nullptr && ring.data_size % kUnitBytes == 0 &&
+         ring.data_size >= kMinDataBytes && ring.data_size <= kMaxDataBytes;
+}
+
+// The data area, with copies that wrap at its end. Positions that a copy may start at are <
+// data_size; what reaches over the end continues at 0, or in the second mapping where there is one.
+class RingData {
+ public:
+  explicit RingData(const RingMemory& ring)
+      : data_(ring.data),
+        size_(ring.data_size),
+        contiguous_(ring.double_mapped ? 2 * ring.data_size : ring.data_size) {}
+
+  uint32_t size() const { return size_; }
+
+  // One aligned unit, read exactly once: the value cannot change between its check and its use.
+  uint64_t LoadUnit(uint32_t position) const {
+    // SAFETY: position is in range and a multiple of 8, the area is page-aligned, so the access is
+    // aligned and inside.
+    const auto* unit = reinterpret_cast<const uint64_t*>(data_ + position);
+    return __atomic_load_n(unit, __ATOMIC_RELAXED);
+  }
+
+  void StoreUnit(uint32_t position, uint64_t value) const {
+    std::memcpy(data_ + position, &value, sizeof(value));
+  }
+
+  void CopyOut(uint32_t position, std::byte* target, uint32_t bytes) const {
+    if (bytes == 0) return;  // target may be null then
+    if (position + bytes <= contiguous_) [[likely]] {
+      std::memcpy(target, data_ + position, bytes);
+      return;
+    }
+    const uint32_t head = size_ - position;
+    std::memcpy(target, data_ + position, head);
+    std::memcpy(target + head, data_, bytes - head);
+  }
+
+  void CopyIn(uint32_t position, const std::byte* source, uint32_t bytes) const {
+    if (bytes == 0) return;  // source may be null then
+    if (position + bytes <= contiguous_) [[likely]] {
+      std::memcpy(data_ + position, source, bytes);
+      return;
+    }
+    const uint32_t head = size_ - position;
+    std::memcpy(data_ + position, source, head);
+    std::memcpy(data_, source + head, bytes - head);
+  }
+
+ private:
+  std::byte* data_;
+  uint32_t size_;
+  uint32_t contiguous_;
+};
+
+}  // namespace vmbus::core
+
+#endif  // VMBUS_CORE_RING_MEMORY_UNSAFE_H_

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// The sending end of one ring; see ring_writer.h.
+
+#include "ring_writer.h"
+
+#include <algorithm>
+
+#include "ring_handshake.h"
+#include "ring_layout.h"
+
+namespace vmbus::core {
+
+namespace {
+
+Violation CheckIndex(uint32_t index, uint32_t data_size, Violation range, Violation alignment) {
+  if (index >= data_size) return range;
+  return index % kUnitBytes != 0 ? alignment : Violation::kNone;
+}
+
+}  // namespace
+
+RingWriter::RingWriter(const RingMemory& ring) : data_(ring), control_(ring) {
+  if (!IsUsableRing(ring)) {
+    violation_ = Violation::kGeometry;
+    return;
+  }
+  const uint32_t write_index = control_.Load<Edge::kUnordered>(Word::kWriteIndex);
+  const uint32_t read_index = control_.Load<Edge::kReadIndexThenOverwrite>(Word::kReadIndex);
+  violation_ = CheckIndex(write_index, data_.size(), Violation::kWriteIndexRange,
+                          Violation::kWriteIndexAlignment);
+  if (violation_ != Violation::kNone) return;
+  violation_ = CheckIndex(read_index, data_.size(), Violation::kReadIndexRange,
+                          Violation::kReadIndexAlignment);
+  if (violation_ != Violation::kNone) return;
+  write_index_ = write_index;
+  published_ = write_index;
+  read_index_ = read_index;
+  free_ = FreeBytes(write_index, read_index, data_.size());
+  control_.Store<Edge::kUnordered>(Word::kPendingSendSize, 0);
+}
+
+// The reader may only take what was published to it, and never give bytes back to us twice.
+Violation RingWriter::CheckReadIndex(uint32_t read_index) const {
+  const Violation broken = CheckIndex(read_index, data_.size(), Violation::kReadIndexRange,
+                                      Violation::kReadIndexAlignment);
+  if (broken != Violation::kNone) return broken;
+  const uint32_t could_take = UsedBytes(published_, read_index_, data_.size());
+  if (UsedBytes(read_index, read_index_, data_.size()) > could_take) {
+    return Violation::kReadIndexBeyondWrite;
+  }
+  return Violation::kNone;
+}
+
+void RingWriter::AcceptReadIndex(uint32_t read_index) {
+  violation_ = CheckReadIndex(read_index);
+  if (violation_ != Violation::kNone) return;
+  read_index_ = read_index;
+  free_ = FreeBytes(write_index_, read_index, data_.size());
+}
+
+RingWriter::Status RingWriter::Write(const Packet& packet) {
+  if (violation_ != Violation::kNone) [[unlikely]] return Status::kViolation;
+  if (packet.body.size() > largest_packet()) [[unlikely]] return Status::kTooLarge;
+  const auto bytes = static_cast<uint32_t>(packet.body.size());
+  const uint32_t body = RoundUpToUnit(bytes);
+  const uint32_t total = body + kPacketOverhead;
+  if (free_ <= total) {
+    AcceptReadIndex(control_.Load<Edge::kReadIndexThenOverwrite>(Word::kReadIndex));
+    if (violation_ != Violation::kNone) return Status::kViolation;
+    if (free_ <= total) return Status::kFull;
+  }
+
+  const uint32_t size = data_.size();
+  const uint32_t start = write_index_;
+  const uint32_t trailer = Advance(start, kDescriptorBytes + body, size);
+  const Descriptor descriptor{
+      packet.type, packet.offset8,
+      static_cast<uint16_t>((kDescriptorBytes + body) / kUnitBytes), packet.flags};
+  // The last unit of the body first: what the payload does not cover stays zero. Without a body
+  // this is the transaction id's place, which is written after it.
+  data_.StoreUnit(Advance(start, kUnitBytes + body, size), 0);
+  data_.StoreUnit(start, EncodeDescriptor(descriptor));
+  data_.StoreUnit(Advance(start, kUnitBytes, size), packet.transaction_id);
+  data_.CopyIn(Advance(start, kDescriptorBytes, size), packet.body.data(), bytes);
+  data_.StoreUnit(trailer, EncodeTrailer(start));
+
+  write_index_ = Advance(start, total, size);
+  free_ -= total;
+  packets_ += 1;
+  body_bytes_ += body;
+  return Status::kWritten;
+}
+
+bool RingWriter::Publish() {
+  if (!has_unpublished()) return false;
+  const bool doorbell = PublishWrites(control_, published_, write_index_);
+  published_ = write_index_;
+  publishes_ += 1;
+  doorbells_ += doorbell ? 1 : 0;
+  return doorbell;
+}
+
+bool RingWriter::AwaitSpace(uint32_t body_bytes) {
+  if (violation_ != Violation::kNone) return true;
+  // More than the largest packet would never be granted.
+  const uint32_t wanted =
+      RoundUpToUnit(std::min(body_bytes, largest_packet())) + kPacketOverhead;
+  awaits_space_ = true;
+  AcceptReadIndex(AskForSpace(control_, wanted));
+  if (violation_ == Violation::kNone && free_ <= wanted) {
+    waits_ += 1;
+    return false;
+  }
+  ClearAwaitSpace();
+  return true;
+}
+
+void RingWriter::ClearAwaitSpace() {
+  if (!awaits_space_) return;
+  awaits_space_ = false;
+  control_.Store<Edge::kUnordered>(Word::kPendingSendSize, 0);
+}
+
+uint32_t RingWriter::largest_packet() const {
+  constexpr uint32_t kLargestBody = (kMaxPacketUnits - kDescriptorUnits) * kUnitBytes;
+  if (data_.size() < kMinDataBytes) return 0;
+  return std::min(kLargestBody, data_.size() - kPacketOverhead - kUnitBytes);
+}
+
+uint32_t RingWriter::free_bytes() {
+  if (violation_ != Violation::kNone) return 0;
+  AcceptReadIndex(control_.Load<Edge::kReadIndexThenOverwrite>(Word::kReadIndex));
+  return violation_ == Violation::kNone ? free_ : 0;
+}
+
+}  // namespace vmbus::core
