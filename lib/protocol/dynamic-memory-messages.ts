@@ -145,11 +145,23 @@ export interface HotRemoveResponse extends Message<'hotRemoveResponse'> {
 
 /** What a guest sends. */
 export type MemoryGuestMessage =
-  | VersionRequest | CapabilitiesReport | StatusReport | BalloonResponse | UnballoonResponse | HotAddResponse | HotRemoveResponse;
+  | VersionRequest
+  | CapabilitiesReport
+  | StatusReport
+  | BalloonResponse
+  | UnballoonResponse
+  | HotAddResponse
+  | HotRemoveResponse;
 
 /** What a host sends. */
 export type MemoryHostMessage =
-  | VersionResponse | CapabilitiesResponse | BalloonRequest | UnballoonRequest | HotAddRequest | InfoMessage | HotRemoveRequest;
+  | VersionResponse
+  | CapabilitiesResponse
+  | BalloonRequest
+  | UnballoonRequest
+  | HotAddRequest
+  | InfoMessage
+  | HotRemoveRequest;
 
 /** The page count in an info message, null if it is about something else. */
 export function infoMaxPageCount(message: InfoMessage): bigint | null {
