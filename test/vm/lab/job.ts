@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Packs what the guest gets for one run: a script and the files it needs, as a compressed cpio archive.
+// Called by lab.ts; unpacked and run by guest/inner-init.
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { CpioWriter } from './cpio.js';
+import { isElf, librariesOf } from './elf.js';
+
+/** A file or folder of this machine and its place in the guest. */
+export interface IncludedPath {
+  readonly from: string;
+  readonly to: string;
+  /** For folders: may leave out entries by their path relative to `from`. */
+  readonly keep?: (relative: string) => boolean;
+}
+
+export interface Job {
+  readonly command: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly include?: readonly IncludedPath[];
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+function scriptOf({ command, cwd = '/', env = {} }: Job): string {
+  return [
+    // A guest restored from a snapshot has the clock and the random state of that snapshot.
+    `date -s @${Math.floor(Date.now() / 1000)} > /dev/null`,
+    `echo ${randomUUID()} > /dev/urandom`,
+    `mkdir -p ${quote(cwd)} && cd ${quote(cwd)} || exit 126`,
+    ...Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`),
+    `exec ${command.map(quote).join(' ')}`,
+    '',
+  ].join('\n');
+}
+
+/** The archive that `Session.sendJob` takes. Libraries of included programs come along. */
+export function jobArchive(job: Job): Buffer {
+  const chunks: Uint8Array[] = [];
+  const archive = new CpioWriter((chunk) => chunks.push(chunk));
+  archive.text('/lab/job', scriptOf(job));
+  const programs: string[] = [];
+  for (const { from, to, keep } of job.include ?? []) {
+    if (fs.statSync(from).isDirectory()) {
+      archive.tree(to, from, keep);
+    } else {
+      archive.file(to, from);
+      if (isElf(from)) programs.push(from);
+    }
+  }
+  const present = librariesOf([process.execPath]); // the guest's image has them for Node
+  for (const [place, library] of librariesOf(programs)) if (!present.has(place)) archive.file(place, library);
+  archive.end();
+  return gzipSync(Buffer.concat(chunks), { level: 6 });
+}

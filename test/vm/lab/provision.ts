@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Fetches QEMU, kernels and busybox as distribution packages and unpacks them into the cache; nothing is installed.
+// What was found is remembered for a week, so most runs ask the network nothing.
+// Called by lab.ts.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { DebianPackages, unpack } from '../../../scripts/debian-packages.mjs';
+import { replaceFile, touch, withLock } from './cache.js';
+
+/** Kernels that the lab knows, by series. */
+export const KERNEL_NAMES = ['6.1', '6.12', '7'] as const;
+export type KernelName = (typeof KERNEL_NAMES)[number];
+
+/** Suites that may have the newest kernel of a series. */
+const KERNEL_SUITES: Readonly<Record<KernelName, readonly string[]>> = {
+  '6.1': ['bookworm', 'bookworm-updates', 'bookworm-security'],
+  '6.12': ['trixie', 'trixie-updates', 'trixie-security'],
+  '7': ['trixie-backports', 'sid', 'experimental'],
+};
+/** A third of the plain kernel's size, with everything that a Hyper-V guest needs. */
+const KERNEL_META = 'linux-image-cloud-amd64';
+const QEMU_SUITE = 'trixie'; // hv-balloon came with QEMU 8.2
+const QEMU_PACKAGES = ['qemu-system-x86', 'busybox-static', 'xz-utils', 'zstd', 'lz4'];
+const FRESH_MS = 7 * 86_400_000;
+
+/** The lab cannot be had on this machine: packages cannot be fetched and none are here. */
+export class LabUnavailable extends Error {}
+
+export interface ProvisionOptions {
+  readonly cache: string;
+  /** Look for newer packages even if the last look was not long ago. */
+  readonly refresh: boolean;
+  readonly note: (text: string) => void;
+}
+
+interface Memo {
+  readonly tree: string;
+  readonly foundMs: number;
+}
+
+function remembered(file: string): Memo | undefined {
+  if (!fs.existsSync(file)) return undefined;
+  const memo = JSON.parse(fs.readFileSync(file, 'utf8')) as Memo;
+  return touch(memo.tree) ? memo : undefined;
+}
+
+const isFresh = ({ foundMs }: Memo): boolean => Date.now() - foundMs < FRESH_MS;
+
+/** Looks up the tree of `name`; `find` makes it if it is not known or was found too long ago. */
+async function treeOf(name: string, options: ProvisionOptions, find: () => string): Promise<string> {
+  const file = path.join(options.cache, 'found', `${name}.json`);
+  const known = remembered(file);
+  if (known && isFresh(known) && !options.refresh) return known.tree;
+  return withLock(options.cache, () => {
+    const current = remembered(file);
+    if (current && isFresh(current) && current.foundMs !== known?.foundMs) return current.tree; // another run was first
+    try {
+      const tree = find();
+      replaceFile(file, JSON.stringify({ tree, foundMs: Date.now() } satisfies Memo));
+      return tree;
+    } catch (error) {
+      if (!current) throw error;
+      options.note(`${name}: keeping what is there, for looking for newer packages failed: ${String(error)}`);
+      return current.tree;
+    }
+  });
+}
+
+/** Tree with QEMU, busybox and the tools that unpack kernels. */
+export async function provisionQemu(options: ProvisionOptions): Promise<string> {
+  return treeOf('qemu', options, () => {
+    const files = fetchQemu(options);
+    const id = createHash('sha256').update(files.map((file) => path.basename(file)).join()).digest('hex').slice(0, 12);
+    return unpacked(files, `qemu-${id}`, options);
+  });
+}
+
+function fetchQemu({ cache, note }: ProvisionOptions): string[] {
+  if (process.arch !== 'x64') throw new LabUnavailable(`the lab needs an x86-64 machine, this is ${process.arch}`);
+  try {
+    note(`fetching QEMU from ${QEMU_SUITE}`);
+    const packages = new DebianPackages({ suite: QEMU_SUITE, cache });
+    packages.update();
+    return packages.withDependencies(...QEMU_PACKAGES);
+  } catch (error) {
+    throw new LabUnavailable(`cannot fetch QEMU's packages: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Tree with the newest kernel of a series. */
+export async function provisionKernel(name: KernelName, options: ProvisionOptions): Promise<string> {
+  return treeOf(`kernel-${name}`, options, () => {
+    const { packages, image } = newestKernel(name, options);
+    options.note(`fetching ${image}`);
+    // Since Linux 7 Debian's image package is empty; parts of the same version have the files.
+    const parts = packages.dependsOn(image).filter((part) => /^linux-(base|binary|modules)-\d/.test(part));
+    const files = packages.alone(image, ...parts);
+    return unpacked(files, path.basename(imageFile(files, image), '.deb'), options);
+  });
+}
+
+const imageFile = (files: readonly string[], image: string): string =>
+  files.find((file) => path.basename(file).startsWith(`${image}_`)) ?? image;
+
+interface KernelCandidate {
+  readonly packages: DebianPackages;
+  readonly image: string;
+}
+
+function newestKernel(name: KernelName, { cache, note }: ProvisionOptions): KernelCandidate {
+  const candidates: KernelCandidate[] = [];
+  const refusals: string[] = [];
+  for (const suite of KERNEL_SUITES[name]) {
+    try {
+      const packages = new DebianPackages({ suite, cache });
+      packages.update();
+      const image = packages.dependsOn(KERNEL_META).find((dependency) => dependency.startsWith(`linux-image-${name}.`));
+      note(`${suite}: ${image ?? `no ${name} kernel`}`);
+      if (image !== undefined) candidates.push({ packages, image });
+    } catch (error) {
+      refusals.push(`${suite}: ${messageOf(error)}`);
+      note(`${suite}: not to be had`);
+    }
+  }
+  const [newest] = candidates.sort((a, b) => b.image.localeCompare(a.image, 'en', { numeric: true }));
+  if (!newest) throw new Error(`no ${name} kernel in ${KERNEL_SUITES[name].join(', ')}; ${refusals.join('; ')}`);
+  return newest;
+}
+
+function unpacked(files: readonly string[], name: string, { cache, note }: ProvisionOptions): string {
+  note(`unpacking ${name}`);
+  return unpack(files, path.join(cache, 'trees', name));
+}
+
+function messageOf(error: unknown): string {
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  return (stderr || (error instanceof Error ? error.message : String(error))).split('\n')[0] ?? '';
+}
