@@ -4,6 +4,9 @@
 // Source of the attributes: Documentation/ABI/stable/sysfs-bus-vmbus of the Linux kernel.
 
 import type { Guid } from '../guid.js';
+import type { DeviceClass } from '../protocol/classes.js';
+
+export type { DeviceClass } from '../protocol/classes.js';
 
 /** Options of {@link openBus}. */
 export interface BusOptions {
@@ -23,9 +26,16 @@ export interface Bus extends AsyncDisposable {
   /** `/sys/bus/vmbus/hibernation`; null where the kernel has none. */
   readonly hibernation: boolean | null;
   /** Changes as they happen, by kernel uevents. Ends on abort (quietly) or when the bus is closed. */
-  watch(options?: { readonly signal?: AbortSignal; readonly initial?: boolean }): AsyncIterableIterator<BusChange>;
+  watch(options?: WatchOptions): AsyncIterableIterator<BusChange>;
   /** Ends all watches. */
   close(): Promise<void>;
+}
+
+/** Options of {@link Bus.watch}. */
+export interface WatchOptions {
+  readonly signal?: AbortSignal;
+  /** Begin with what is there, as `added`. Default false. */
+  readonly initial?: boolean;
 }
 
 /** One change of the bus. */
@@ -39,21 +49,6 @@ export interface BusChange {
   readonly fields: readonly string[];
   /** The device now; null when removed. */
   readonly current: Device | null;
-}
-
-/** What class a device is of. */
-export interface DeviceClass {
-  readonly guid: Guid;
-  /** Short name for commands: `net`, `scsi`, `ide`, `balloon`, `kvp`, `echo`, …; `unknown`. */
-  readonly name: string;
-  /** Human name, as lsvmbus has it. */
-  readonly title: string;
-  /** The kernel driver made for it, null for none. */
-  readonly nativeDriver: string | null;
-  /** Offered to confidential guests. */
-  readonly inConfidentialVm: boolean;
-  /** Spread over CPUs by the kernel, instead of living on CPU 0. */
-  readonly performance: boolean;
 }
 
 /** A value that could not be read, and why: `EINVAL` for "no ring", `EACCES` for "hidden from you". */
@@ -174,18 +169,30 @@ export interface ChannelAttributes {
 /** Options of {@link moveChannel}. */
 export interface MoveChannelOptions {
   readonly cpu: number;
+  /** Check what can be checked, and write nothing. */
   readonly dryRun?: boolean;
+}
+
+/** What {@link moveChannel} did. */
+export interface ChannelMove {
+  readonly device: Guid;
+  readonly relid: number;
+  readonly from: number | null;
+  /** CPU after the move, as the kernel shows it. */
+  readonly to: number | null;
+  readonly step: PlanStep;
+  readonly dryRun: boolean;
 }
 
 /** Options of {@link bindDevice}. */
 export interface BindOptions {
   /** Default `uio_hv_generic`. */
   readonly driver?: string;
-  /** Say what would be done, and do nothing. */
+  /** Say what would be done, and do nothing. Refuses what a real run would refuse. */
   readonly dryRun?: boolean;
-  /** Take a device that is in use. */
+  /** Take a device that is in use, unless a use says that no force helps. */
   readonly force?: boolean;
-  /** Give the device back by itself after so long, unless {@link Binding.keep} was called. */
+  /** Give the device back by itself after so long, also if this process is stuck or gone, unless {@link DeviceBinding.keep} was called. */
   readonly rollbackAfterMs?: number;
   /** Leave the device bound when the process ends or the binding is disposed (`hv bind`). Default false. */
   readonly persist?: boolean;
@@ -205,12 +212,34 @@ export interface DeviceBinding extends AsyncDisposable {
   readonly device: Guid;
   readonly driver: string;
   readonly previousDriver: string | null;
+  /** What was done, or would be; empty when the driver had the device already, which is then left as it was found. */
   readonly steps: readonly PlanStep[];
   readonly dryRun: boolean;
+  /** Uses that were overruled by `force`. */
+  readonly uses: readonly DeviceUse[];
+  /** What to know about this kernel before opening or giving back, in words. */
+  readonly warnings: readonly string[];
   /** Gives the device back. Safe to call twice. */
-  restore(options?: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<readonly PlanStep[]>;
-  /** Cancels the rollback timer. */
-  keep(): void;
+  restore(options?: RestoreOptions): Promise<RestoreResult>;
+  /** Cancels the rollback. */
+  keep(): Promise<void>;
+}
+
+/** Options of {@link restoreDevice}. */
+export interface RestoreOptions {
+  readonly dryRun?: boolean;
+  /** Also take it from a living process that bound it, and on kernels where giving back is known to do harm. Never while the node is open. */
+  readonly force?: boolean;
+}
+
+/** What giving a device back did, or would do. */
+export interface RestoreResult {
+  readonly device: Guid;
+  /** Driver bound afterwards; null for none, or when the device is gone. */
+  readonly driver: string | null;
+  readonly steps: readonly PlanStep[];
+  readonly warnings: readonly string[];
+  readonly dryRun: boolean;
 }
 
 /** What is written under `/run/vmbus/bindings` for each device held. */
@@ -221,6 +250,8 @@ export interface BindingRecord {
   readonly driver: string;
   readonly previousDriver: string | null;
   readonly previousOverride: string | null;
+  /** A driver_override was written and is to be taken back. */
+  readonly wroteOverride: boolean;
   /** A dynamic id was added and is to be removed. */
   readonly addedId: boolean;
   readonly pid: number;
@@ -230,13 +261,26 @@ export interface BindingRecord {
   readonly since: string;
   readonly persist: boolean;
   readonly rollbackAt: string | null;
-  /** Network names, addresses, MTU and so on at the time, for the report. */
+  /** Network names, disks and so on at the time, for the report. */
   readonly children: readonly DeviceChild[];
+}
+
+/** A record, and how things stand now. */
+export interface ListedBinding {
+  readonly record: BindingRecord;
+  /** Driver bound now; null for none, or when the device is gone. */
+  readonly currentDriver: string | null;
+  /** The process that bound it still runs. */
+  readonly ownerAlive: boolean;
+  /** Nobody will give this device back unless {@link restoreStale} or `hv restore` does. */
+  readonly stale: boolean;
 }
 
 /** Why a device is in use, in words. */
 export interface DeviceUse {
-  /** `mounted`, `swap`, `address`, `default-route`, `login`, `holder`, `node-open`, … */
+  /** `mounted`, `swap`, `holder`, `address`, `default-route`, `login`, `master`, `vf-partner`, `node-open`, `console`, `connection`. */
   readonly kind: string;
   readonly detail: string;
+  /** Whether `force` overrules it. False where going on would hang or crash the kernel. */
+  readonly forceable: boolean;
 }

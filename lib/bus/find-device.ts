@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// Finds the device that a person means: by GUID, interface, disk, uioN, relid or class.
+// Called by open-bus.ts (`bus.device(name)`).
+
+import { invalidType, VmbusError } from '../errors.js';
+import { isGuid, parseGuid } from '../guid.js';
+import type { Device } from './types.js';
+
+/** The device named; throws ERR_VMBUS_NO_DEVICE, listing what there is. */
+export function findDevice(devices: readonly Device[], name: string): Device {
+  if (typeof name !== 'string') throw invalidType('name', 'the name of a device as a string', name);
+  const wanted = name.trim();
+  const matches = matching(devices, wanted);
+  const [first, ...others] = matches;
+  if (first && others.length === 0) return first;
+  if (first) throw ambiguous(wanted, matches);
+  throw missing(wanted, devices);
+}
+
+function matching(devices: readonly Device[], wanted: string): Device[] {
+  const named = wanted.replace(/^\/dev\//, '');
+  const tests: readonly ((device: Device) => boolean)[] = [
+    (device) => isGuid(wanted) && device.id === parseGuid(wanted),
+    (device) => device.children.some((child) => child.name === named),
+    (device) => device.uio?.name === named,
+    (device) => /^\d+$/.test(wanted) && device.relid === Number(wanted),
+    (device) => device.class.name === wanted.toLowerCase(),
+    // A class GUID, or the beginning of an instance GUID as people copy it from a list.
+    (device) => isGuid(wanted) && device.class.guid === parseGuid(wanted),
+    (device) => /^[0-9a-f-]{4,}$/i.test(wanted) && device.id.startsWith(wanted.toLowerCase()),
+  ];
+  for (const test of tests) {
+    const found = devices.filter(test);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+function ambiguous(wanted: string, matches: readonly Device[]): VmbusError {
+  const available = matches.map(describe);
+  return new VmbusError('ERR_VMBUS_NO_DEVICE', `"${wanted}" names ${matches.length} devices: ${available.join('; ')}`, {
+    hint: `name one of them by its GUID, e.g. ${matches[0]?.id ?? ''}`,
+    facts: { wanted, available },
+  });
+}
+
+function missing(wanted: string, devices: readonly Device[]): VmbusError {
+  const available = devices.map(describe);
+  const near = nearest(wanted, devices.flatMap(namesOf));
+  const there = available.length > 0 ? `there are: ${available.join('; ')}` : 'the bus is empty';
+  return new VmbusError('ERR_VMBUS_NO_DEVICE', `there is no device "${wanted}"; ${there}`, {
+    hint: near === null ? '`hv devices` lists what is there' : `did you mean "${near}"? \`hv devices\` lists what is there`,
+    facts: { wanted, available, ...(near === null ? {} : { didYouMean: near }) },
+  });
+}
+
+function namesOf(device: Device): string[] {
+  return [device.class.name, ...device.children.map((child) => child.name), ...(device.uio ? [device.uio.name] : []), device.id];
+}
+
+function describe(device: Device): string {
+  const names = device.children.map((child) => child.name);
+  return `${device.class.name} ${device.id}${names.length > 0 ? ` (${names.join(', ')})` : ''}`;
+}
+
+/** The name with the fewest edits, null where none is near enough to be meant. */
+export function nearest(wanted: string, names: readonly string[]): string | null {
+  let best: string | null = null;
+  let fewest = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const name of new Set(names)) {
+    const edits = distance(wanted.toLowerCase(), name, fewest);
+    if (edits < fewest) [best, fewest] = [name, edits];
+  }
+  return best;
+}
+
+function distance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(swap, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? limit;
+}
