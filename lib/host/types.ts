@@ -13,9 +13,9 @@ export interface Provider {
   readonly instanceGuid?: Guid;
   /** Monitor id for a fast channel; absent for a slow one. */
   readonly monitorId?: number;
-  /** Size of one ring with its header page, in bytes; 2 MiB where absent. */
+  /** Size of one ring with its header page, in bytes; where absent as the guest's kernel has it for the class. */
   readonly ringBytes?: number;
-  /** Class index as sysfs shows it. */
+  /** Class index as sysfs shows it; where absent as the guest's kernel has it for the class. */
   readonly deviceIndex?: number;
   /** The guest opened the channel. What this returns gets its packets. */
   onOpen(channel: HostChannel): ProviderSession;
@@ -24,6 +24,8 @@ export interface Provider {
 /** One opening of a channel, as its provider plays it. */
 export interface ProviderSession {
   onPacket(packet: HostPacket): void;
+  /** Gets whole batches instead of single packets where it exists: the fast path. */
+  onBatch?(batch: HostBatch): void;
   /** Space became free after {@link HostChannel.send} answered false. */
   onSpace?(): void;
   /** The guest closed the channel, or it broke. */
@@ -39,24 +41,56 @@ export interface HostPacket {
   readonly payload: Uint8Array;
 }
 
+/** Packets of one drain, without objects. Valid during the call only. */
+export interface HostBatch {
+  readonly length: number;
+  type(row: number): number;
+  flags(row: number): number;
+  transactionId(row: number): bigint;
+  payloadLength(row: number): number;
+  /** The payload, as a view on the arena. */
+  payload(row: number): Uint8Array;
+  packet(row: number): HostPacket;
+  /** Turns a row into what {@link sendBack} shall send of it; header and payload stay. */
+  rewrite(row: number, type: number, flags: number): void;
+  /**
+   * Sends the first `rows` rows (all where absent) as they stand, straight from the arena. What does not fit now is sent
+   * once there is space, before anything else is received.
+   */
+  sendBack(rows?: number): void;
+}
+
+/** Options of {@link HostChannel.send}. */
+export interface HostSendOptions {
+  /** Default 6, in-band data. */
+  readonly type?: number;
+  /** Default 0; 1 asks for a completion. */
+  readonly flags?: number;
+  /** Default 0n. */
+  readonly transactionId?: bigint;
+  /** Header bytes between descriptor and payload, a multiple of 8. */
+  readonly header?: Uint8Array;
+}
+
 /** The host's end of an open channel. The same over every attachment. */
 export interface HostChannel {
   readonly device: Guid;
   readonly relid: number;
   readonly subchannelIndex: number;
   readonly isOpen: boolean;
-  /** Writes a packet; false when the ring is full (see `onSpace`). */
-  send(
-    payload: Uint8Array,
-    options?: {
-      readonly type?: number;
-      readonly flags?: number;
-      readonly transactionId?: bigint;
-      readonly header?: Uint8Array;
-    },
-  ): boolean;
+  /** Largest payload of a plain packet, in bytes. */
+  readonly maxPayloadBytes: number;
+  /** The guest's memory, for packets that name pages of it; null where the attachment gives no access. */
+  readonly memory: GuestMemory | null;
+  /** Writes a packet; false when the ring is full (see `onSpace`) or the channel is closed. @throws ERR_VMBUS_TOO_LARGE */
+  send(payload: Uint8Array, options?: HostSendOptions): boolean;
+  /** Writes as many of the payloads as fit, published at once; answers how many. Fewer than given: see `onSpace`. */
+  sendMany(payloads: readonly Uint8Array[], options?: Omit<HostSendOptions, 'header'>): number;
   /** Answers a packet of the guest. */
   complete(transactionId: bigint, payload: Uint8Array): boolean;
+  /** Stops reading the guest's packets, so that they pile up in its ring. */
+  pause(): void;
+  resume(): void;
   /** Offers subchannels; they appear in the guest's `channels/`. The provider's `onOpen` is called for each with its index. */
   offerSubchannels(count: number): void;
   /** Withdraws the whole device. */
@@ -64,6 +98,19 @@ export interface HostChannel {
   /** Faults of this channel, for tests. */
   readonly faults: ChannelFaults;
 }
+
+/** Pages of the guest, by guest physical address. Buffers of a GPADL are lists of such pages. */
+export interface GuestMemory {
+  /** Copies guest memory into `target`; false if the guest has no such memory. */
+  read(address: bigint, target: Uint8Array): boolean;
+  /** Copies `source` into guest memory; false if the guest has no such memory. */
+  write(address: bigint, source: Uint8Array): boolean;
+  /** Guest physical page numbers (4096 bytes each) of a GPADL, in order; null for an unknown handle. */
+  gpadl(handle: number): readonly bigint[] | null;
+}
+
+/** Header words of a ring. */
+export type HeaderWord = 'writeIndex' | 'readIndex' | 'mask' | 'pending' | 'features';
 
 /** Things that go wrong on purpose. */
 export interface ChannelFaults {
@@ -75,14 +122,25 @@ export interface ChannelFaults {
   stall(on: boolean): void;
   /** Withdraw the device when the guest's n-th packet from now arrives, before it is answered. */
   rescindAtPacket(n: number): void;
-  /** Write raw bytes into the guest's in-ring as if they were a packet. */
+  /** Write raw bytes into the guest's in-ring as if they were a packet (descriptor, payload, padding, trailer). */
   writeRaw(bytes: Uint8Array): void;
   /** Store a header word of the in-ring (`in`) or the out-ring (`out`), as the guest names them. */
-  pokeHeader(
-    ring: 'in' | 'out',
-    word: 'writeIndex' | 'readIndex' | 'mask' | 'pending' | 'features',
-    value: number,
-  ): void;
+  pokeHeader(ring: 'in' | 'out', word: HeaderWord, value: number): void;
+  /** Header word of a ring as it is now. */
+  peekHeader(ring: 'in' | 'out', word: HeaderWord): number;
+  /** Data bytes of one ring. */
+  readonly ringDataBytes: number;
+  /** Wake the guest whatever the rings say. */
+  wake(): void;
+}
+
+/** Something that did not go as a provider or the ring rules have it. */
+export interface HostTrouble {
+  readonly device: Guid;
+  readonly relid: number;
+  readonly provider: string;
+  /** ERR_VMBUS_CORRUPT where the guest broke the rules of the ring; else what a provider threw. */
+  readonly error: unknown;
 }
 
 /** Options of a {@link SimulatedHost}. */
@@ -94,4 +152,20 @@ export interface SimulatedHostOptions {
   readonly cpus?: number;
   /** Bind every device to uio_hv_generic at once, as if `hv bind` had been run. Default false. */
   readonly bound?: boolean;
+  /** Refuse devices without a monitor id at bind (errno 524), as uio_hv_generic of Linux 6.1 and older does. Default false. */
+  readonly requireMonitor?: boolean;
+  /** Told when a guest breaks the rules (else a process warning) or a provider throws (else thrown, uncaught). */
+  readonly onTrouble?: (trouble: HostTrouble) => void;
+}
+
+/** A device as the host sees it. */
+export interface HostedDevice {
+  /** Name of its provider. */
+  readonly name: string;
+  readonly classGuid: Guid;
+  readonly instanceGuid: Guid;
+  readonly relid: number;
+  /** Driver that holds it in the guest. */
+  readonly driver: string | null;
+  readonly isOpen: boolean;
 }

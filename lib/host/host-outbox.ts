@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+//
+// What the host sends on one channel: packets one by one, many at once, and rows of a received batch straight back.
+// Keeps what did not fit of a batch, and packets held back by the delay fault; nothing else is ever queued.
+// Called by: host-channel.ts, faults.ts. Calls: ring-end.ts.
+
+import { VmbusError } from '../errors.js';
+import { Row, ROW_WORDS, Status } from '../native/binding.js';
+import { DelayLine } from './delay-line.js';
+import { idFromWords } from './host-batch.js';
+import type { RingEnd } from './ring-end.js';
+import type { HostSendOptions } from './types.js';
+
+/** Memory registered with the ring end for sending. The first part belongs to received rows, the second to the outbox. */
+export interface SendMemory {
+  readonly arena: Uint8Array;
+  readonly index: Int32Array;
+  /** Where the outbox's part of the arena begins, in bytes. */
+  readonly ownBytes: number;
+  /** Where the outbox's part of the index begins, in rows. */
+  readonly ownRows: number;
+}
+
+const inband = 6;
+const bodyOnly = new Uint8Array(0);
+
+/** The sending half of a host channel. */
+export class Outbox {
+  readonly #end: RingEnd;
+  readonly #broke: (status: number) => void;
+  readonly #delayed: DelayLine;
+  #memory: SendMemory = { arena: bodyOnly, index: new Int32Array(0), ownBytes: 0, ownRows: 0 };
+  /** Received rows still to be sent back. */
+  #first = 0;
+  #count = 0;
+  /** Payload bytes that the provider waits for; 0 = it does not. */
+  #wanted = 0;
+
+  constructor(end: RingEnd, broke: (status: number) => void) {
+    this.#end = end;
+    this.#broke = broke;
+    this.#delayed = new DelayLine((packet) => this.#write(packet.payload, packet.options));
+  }
+
+  /** Rows of the last batch wait for space: nothing may be received, it would overwrite them. */
+  get isBlocked(): boolean {
+    return this.#count > 0;
+  }
+
+  useMemory(memory: SendMemory): void {
+    this.#memory = memory;
+  }
+
+  /** See the fault of that name. */
+  delay(ms: number): void {
+    this.#delayed.delay(ms);
+  }
+
+  send(payload: Uint8Array, options: HostSendOptions): boolean {
+    if (this.#delayed.isActive) return this.#delayed.push(payload, options);
+    if (this.#count === 0 && this.#write(payload, options)) return true;
+    this.#wanted = Math.max(8, payload.length + (options.header?.length ?? 0));
+    return false;
+  }
+
+  /** As many as fit; equal neighbours are copied once. */
+  sendMany(payloads: readonly Uint8Array[], options: Omit<HostSendOptions, 'header'>): number {
+    let sent = 0;
+    while (sent < payloads.length) {
+      const staged = this.#count > 0 || this.#delayed.isActive ? 0 : this.#stage(payloads, sent, options);
+      if (staged === 0) {
+        const payload = payloads[sent];
+        if (!payload || !this.send(payload, options)) return sent;
+        sent += 1;
+        continue;
+      }
+      const done = this.#end.writeMany(this.#memory.ownRows, staged);
+      if (done < 0) {
+        this.#failed(done, 0);
+        return sent;
+      }
+      sent += done;
+      if (done < staged && !this.#fitsNow(payloads[sent]?.length ?? 0)) return sent;
+    }
+    return sent;
+  }
+
+  /** Sends the first rows of the received batch as they stand. */
+  sendRows(rows: number): void {
+    if (this.#delayed.isActive) {
+      for (let row = 0; row < rows; row += 1) this.#delayRow(row);
+      return;
+    }
+    this.#first = 0;
+    this.#count = rows;
+    this.#flushRows();
+  }
+
+  /** Sends what waits. True when the provider waited for space and has it now. */
+  flush(): boolean {
+    if (this.#count > 0) this.#flushRows();
+    if (this.#count > 0 || this.#wanted === 0) return false;
+    if (this.#end.awaitSpace(this.#wanted) !== 1) return false;
+    this.#wanted = 0;
+    return true;
+  }
+
+  close(): void {
+    this.#delayed.close();
+    this.#count = 0;
+    this.#wanted = 0;
+  }
+
+  #flushRows(): void {
+    while (this.#count > 0) {
+      const done = this.#end.writeMany(this.#first, this.#count);
+      if (done < 0) {
+        this.#count = 0;
+        this.#failed(done, 0);
+        return;
+      }
+      this.#first += done;
+      this.#count -= done;
+      if (this.#count > 0 && this.#end.awaitSpace(this.#rowBytes(this.#first)) !== 1) return;
+    }
+  }
+
+  #fitsNow(bytes: number): boolean {
+    if (this.#end.awaitSpace(Math.max(8, bytes)) === 1) return true;
+    this.#wanted = Math.max(8, bytes);
+    return false;
+  }
+
+  #rowBytes(row: number): number {
+    const at = row * ROW_WORDS;
+    const { index } = this.#memory;
+    return (index[at + Row.length] ?? 0) + Math.max(0, ((index[at + Row.flags] ?? 0) >>> 16) * 8 - 16);
+  }
+
+  #stage(payloads: readonly Uint8Array[], from: number, options: Omit<HostSendOptions, 'header'>): number {
+    const { arena, index, ownBytes, ownRows } = this.#memory;
+    const rows = Math.min(payloads.length - from, index.length / ROW_WORDS - ownRows);
+    const id = options.transactionId ?? 0n;
+    let end = ownBytes;
+    let offset = ownBytes;
+    let last: Uint8Array | null = null;
+    for (let row = 0; row < rows; row += 1) {
+      const payload = payloads[from + row];
+      if (!payload) return row;
+      if (payload !== last) {
+        if (end + payload.length > arena.length) return row;
+        arena.set(payload, end);
+        offset = end;
+        end += Math.ceil(payload.length / 8) * 8;
+        last = payload;
+      }
+      const at = (ownRows + row) * ROW_WORDS;
+      index[at + Row.type] = options.type ?? inband;
+      index[at + Row.flags] = (options.flags ?? 0) | (2 << 16);
+      index[at + Row.offset] = offset;
+      index[at + Row.length] = payload.length;
+      index[at + Row.idLow] = Number(BigInt.asIntN(32, id));
+      index[at + Row.idHigh] = Number(BigInt.asIntN(32, id >> 32n));
+    }
+    return rows;
+  }
+
+  #delayRow(row: number): void {
+    const at = row * ROW_WORDS;
+    const { arena, index } = this.#memory;
+    const offset = index[at + Row.offset] ?? 0;
+    const flags = index[at + Row.flags] ?? 0;
+    const headerBytes = Math.max(0, (flags >>> 16) * 8 - 16);
+    this.#delayed.push(arena.subarray(offset, offset + (index[at + Row.length] ?? 0)), {
+      type: index[at + Row.type] ?? inband,
+      flags: flags & 0xffff,
+      transactionId: idFromWords(index[at + Row.idLow] ?? 0, index[at + Row.idHigh] ?? 0),
+      header: arena.subarray(offset - headerBytes, offset),
+    });
+  }
+
+  #write(payload: Uint8Array, options: HostSendOptions): boolean {
+    const id = options.transactionId ?? 0n;
+    const header = options.header ?? bodyOnly;
+    const body = header.length === 0 ? payload : Buffer.concat([header, payload]);
+    const status = this.#end.write(
+      options.type ?? inband,
+      options.flags ?? 0,
+      Number(BigInt.asUintN(32, id)),
+      Number(BigInt.asUintN(32, id >> 32n)),
+      2 + header.length / 8,
+      body,
+    );
+    if (status === 0) return true;
+    this.#failed(status, body.length);
+    return false;
+  }
+
+  #failed(status: number, bytes: number): void {
+    if (status === Status.full) return;
+    if (status === Status.tooLarge || status === Status.badRow) {
+      throw new VmbusError('ERR_VMBUS_TOO_LARGE', `the ring cannot ever hold a packet of ${bytes} bytes`, {
+        facts: { sizeBytes: bytes, maxBytes: this.#end.largestPayload() },
+      });
+    }
+    this.#broke(status);
+  }
+}
