@@ -38,6 +38,10 @@ export class RowBatch implements HostBatch {
     return this.#word(row, Row.length);
   }
 
+  headerLength(row: number): number {
+    return Math.max(0, (this.#word(row, Row.flags) >>> 16) * 8 - 16);
+  }
+
   payload(row: number): Uint8Array {
     const offset = this.#word(row, Row.offset);
     return this.arena.subarray(offset, offset + this.#word(row, Row.length));
@@ -45,12 +49,11 @@ export class RowBatch implements HostBatch {
 
   packet(row: number): HostPacket {
     const offset = this.#word(row, Row.offset);
-    const headerBytes = (this.#word(row, Row.flags) >>> 16) * 8 - 16;
     return {
       type: this.type(row),
       flags: this.flags(row),
       transactionId: this.transactionId(row),
-      header: this.arena.subarray(offset - Math.max(headerBytes, 0), offset),
+      header: this.arena.subarray(offset - this.headerLength(row), offset),
       payload: this.payload(row),
     };
   }

@@ -74,13 +74,10 @@ export class Outbox {
         sent += 1;
         continue;
       }
-      const done = this.#end.writeMany(this.#memory.ownRows, staged);
-      if (done < 0) {
-        this.#failed(done, 0);
-        return sent;
-      }
+      const done = this.#writeRows(this.#memory.ownRows, staged);
+      if (done < 0) return sent;
       sent += done;
-      if (done < staged && !this.#fitsNow(payloads[sent]?.length ?? 0)) return sent;
+      if (done < staged && !this.#fitsNow(this.#rowBytes(this.#memory.ownRows + done, staged - done))) return sent;
     }
     return sent;
   }
@@ -113,16 +110,24 @@ export class Outbox {
 
   #flushRows(): void {
     while (this.#count > 0) {
-      const done = this.#end.writeMany(this.#first, this.#count);
+      const done = this.#writeRows(this.#first, this.#count);
       if (done < 0) {
         this.#count = 0;
-        this.#failed(done, 0);
         return;
       }
       this.#first += done;
       this.#count -= done;
-      if (this.#count > 0 && this.#end.awaitSpace(this.#rowBytes(this.#first)) !== 1) return;
+      if (this.#count > 0 && this.#end.awaitSpace(this.#rowBytes(this.#first, this.#count)) !== 1) return;
     }
+  }
+
+  /** How many rows were written, 0 when there is no room; negative when the channel is no more. */
+  #writeRows(first: number, count: number): number {
+    const status = this.#end.writeMany(first, count);
+    if (status >= 0) return status;
+    if (status === Status.full) return 0;
+    this.#failed(status, this.#rowBytes(first, 1));
+    return status;
   }
 
   #fitsNow(bytes: number): boolean {
@@ -131,10 +136,17 @@ export class Outbox {
     return false;
   }
 
-  #rowBytes(row: number): number {
-    const at = row * ROW_WORDS;
+  /** Bytes that the rows need, so that one wake is for many packets; at least the first, at most half the ring. */
+  #rowBytes(first: number, count: number): number {
     const { index } = this.#memory;
-    return (index[at + Row.length] ?? 0) + Math.max(0, ((index[at + Row.flags] ?? 0) >>> 16) * 8 - 16);
+    let sum = 0;
+    let least = 0;
+    for (let row = first; row < first + count; row += 1) {
+      const at = row * ROW_WORDS;
+      sum += (index[at + Row.length] ?? 0) + (((index[at + Row.flags] ?? 0) >>> 16) || 2) * 8 + 8;
+      if (row === first) least = sum - 24;
+    }
+    return Math.max(least, 8, Math.min(sum, this.#end.largestPayload() >>> 1));
   }
 
   #stage(payloads: readonly Uint8Array[], from: number, options: Omit<HostSendOptions, 'header'>): number {

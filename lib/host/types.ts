@@ -48,6 +48,8 @@ export interface HostBatch {
   flags(row: number): number;
   transactionId(row: number): bigint;
   payloadLength(row: number): number;
+  /** Bytes between descriptor and payload. */
+  headerLength(row: number): number;
   /** The payload, as a view on the arena. */
   payload(row: number): Uint8Array;
   packet(row: number): HostPacket;

@@ -68,17 +68,17 @@ function deviceMonitorTexts(monitorId: number | null): Texts {
 }
 
 /** The guest's `out` ring is the one that the host's end reads. */
-function deviceRingTexts(ring: RingFacts): Texts {
+function deviceRingTexts(facts: RingFacts): Texts {
   const names = ['intr_mask', 'read_index', 'write_index', 'read_bytes_avail', 'write_bytes_avail'];
-  if (!ring) return Object.fromEntries(['out', 'in'].flatMap((side) => names.map((name) => [`${side}_${name}`, ''])));
-  const out = side(ring, Inspect.inWrite, Inspect.inRead, Inspect.inMask);
-  const into = side(ring, Inspect.outWrite, Inspect.outRead, Inspect.outMask);
-  const texts = (prefix: string, facts: Side): Texts => ({
-    [`${prefix}_intr_mask`]: `${facts.mask}\n`,
-    [`${prefix}_read_index`]: `${facts.read}\n`,
-    [`${prefix}_write_index`]: `${facts.write}\n`,
-    [`${prefix}_read_bytes_avail`]: `${facts.used}\n`,
-    [`${prefix}_write_bytes_avail`]: `${facts.free}\n`,
+  if (!facts) return Object.fromEntries(['out', 'in'].flatMap((ring) => names.map((name) => [`${ring}_${name}`, ''])));
+  const out = side(facts, Inspect.inWrite, Inspect.inRead, Inspect.inMask);
+  const into = side(facts, Inspect.outWrite, Inspect.outRead, Inspect.outMask);
+  const texts = (prefix: string, shown: Side): Texts => ({
+    [`${prefix}_intr_mask`]: `${shown.mask}\n`,
+    [`${prefix}_read_index`]: `${shown.read}\n`,
+    [`${prefix}_write_index`]: `${shown.write}\n`,
+    [`${prefix}_read_bytes_avail`]: `${shown.used}\n`,
+    [`${prefix}_write_bytes_avail`]: `${shown.free}\n`,
   });
   return { ...texts('out', out), ...texts('in', into) };
 }

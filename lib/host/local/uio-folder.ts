@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// The folder `uio/uioN` of a device bound to uio_hv_generic, and its link in sys/class/uio.
+// Called by: local/device.ts. Source: drivers/uio/uio.c.
+
+import { uioTexts } from './attributes.js';
+import type { Tree } from './tree.js';
+
+/** Shows the UIO device of a device. */
+export function showUio(tree: Tree, deviceFolder: string, minor: number, pairBytes: number, event: number): void {
+  const folder = `${deviceFolder}/uio/uio${minor}`;
+  for (const map of [0, 1, 2]) tree.folder(`${folder}/maps/map${map}`);
+  for (const [name, text] of Object.entries(uioTexts(minor, pairBytes, event))) tree.put(`${folder}/${name}`, text);
+  tree.link(`${folder}/device`, deviceFolder);
+  tree.link(`${folder}/subsystem`, 'sys/class/uio');
+  tree.link(`sys/class/uio/uio${minor}`, folder);
+}
+
+/** Writes the event counter. */
+export function uioEvent(tree: Tree, deviceFolder: string, minor: number, event: number): void {
+  tree.put(`${deviceFolder}/uio/uio${minor}/event`, `${event}\n`);
+}
+
+export function hideUio(tree: Tree, deviceFolder: string, minor: number): void {
+  tree.remove(`sys/class/uio/uio${minor}`);
+  tree.remove(`${deviceFolder}/uio`);
+}
