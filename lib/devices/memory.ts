@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+//
+// Dynamic memory from the guest's side: greets the host, reports memory figures, answers its requests.
+// It never gives memory away by itself: without handlers the guest says that it can do neither, and a handler that answers
+// nothing gives nothing. Every range of the host is held against what was given before a script sees it.
+// Calls channel/ for packets, protocol/dynamic-memory for bytes, memory/* for the parts.
+// Source of the facts: drivers/hv/hv_balloon.c of the Linux kernel.
+
+import { inspect } from 'node:util';
+import type { Channel, CloseReason, Packet, SendOptions } from '../channel/types.js';
+import { PacketType } from '../channel/types.js';
+import { VmbusError } from '../errors.js';
+import type { CapabilitiesResponse, MemoryGuestMessage } from '../protocol/dynamic-memory.js';
+import { decodeHostMessage, encodeGuestMessage } from '../protocol/dynamic-memory.js';
+import { checkOptions, type MemorySettings } from './memory/arguments.js';
+import type { MemoryFigures } from './memory/figures.js';
+import { Greeting, memoryVersionName } from './memory/greeting.js';
+import { ReportSeries } from './memory/report-series.js';
+import { RequestAnswerer } from './memory/request-answerer.js';
+import { RequestFeed } from './memory/request-feed.js';
+import type { MemoryInspection, MemoryOptions, MemoryRequest, MemoryStats } from './memory/types.js';
+
+export {
+  committedFloorPages,
+  type MemoryFigures,
+  type MemoryFiguresOptions,
+  readMemoryFigures,
+} from './memory/figures.js';
+export type * from './memory/types.js';
+
+/**
+ * Greets the host on an open channel of the dynamic memory device and answers the service. The service owns the channel from
+ * here on: it closes it when it ends, also when this fails.
+ * @throws VmbusError ERR_VMBUS_TIMEOUT, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_PROTOCOL, ERR_VMBUS_RESCINDED; the signal's reason
+ * @example
+ * await using memory = await serveMemory(channel, { reportIntervalMs: 1000 });
+ * for await (const request of memory.requests()) console.log(request);
+ * @category Devices
+ */
+export async function serveMemory(channel: Channel, options: MemoryOptions = {}): Promise<MemoryService> {
+  const service = new MemoryService(channel, checkOptions(options));
+  await service.greet();
+  return service;
+}
+
+/**
+ * A guest's side of dynamic memory. Made by {@link openMemory} or {@link serveMemory}.
+ * @category Devices
+ */
+export class MemoryService implements AsyncDisposable {
+  /** The channel it lives on; for `ref()`, `unref()` and figures. Reading from it is the service's. */
+  readonly channel: Channel;
+  /** Resolves when the service has ended, whoever ended it. Never rejects. */
+  readonly closed: Promise<CloseReason>;
+  readonly #settings: MemorySettings;
+  readonly #stop = new AbortController();
+  readonly #feed = new RequestFeed();
+  readonly #greeting: Greeting;
+  readonly #answerer: RequestAnswerer;
+  readonly #reports: ReportSeries;
+  #phase: MemoryInspection['phase'] = 'greeting';
+  #version: number | null = null;
+  #host: CapabilitiesResponse | null = null;
+  #verdict: CloseReason | null = null;
+  #lastId = 0;
+
+  /** @internal */
+  constructor(channel: Channel, settings: MemorySettings) {
+    this.channel = channel;
+    this.#settings = settings;
+    const nextId = (): number => {
+      this.#lastId = (this.#lastId + 1) >>> 0;
+      return this.#lastId;
+    };
+    const wire = {
+      send: (message: MemoryGuestMessage) => channel.send(encodeGuestMessage(message), { signal: this.#stop.signal }),
+      nextId,
+    };
+    this.#greeting = new Greeting(wire, settings.handshakeTimeoutMs);
+    this.#answerer = new RequestAnswerer(wire, settings, this.#feed, this.#stop.signal);
+    this.#reports = new ReportSeries(channel, nextId);
+    const { signal } = settings;
+    const onAbort = (): void => void this.#end({ by: 'abort', error: signal?.reason });
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    this.closed = this.#run().finally(() => signal?.removeEventListener('abort', onAbort));
+  }
+
+  /** @internal */
+  async greet(): Promise<void> {
+    try {
+      const { onBalloon, onHotAdd, hotAddAlignment, reportIntervalMs, reportDelayMs, figures } = this.#settings;
+      const { version, host } = await this.#greeting.run({
+        balloon: onBalloon !== undefined,
+        hotAdd: onHotAdd !== undefined,
+        hotRemove: false,
+        hotAddAlignment: onHotAdd === undefined ? 0 : hotAddAlignment,
+      });
+      this.#version = version;
+      const intervalMs = reportIntervalMs ?? (host.suppressReports ? 0 : 1000);
+      if (intervalMs === 0) return;
+      this.#reports.start(
+        reportDelayMs,
+        intervalMs,
+        () => figures(this.borrowedPages),
+        (error) => void this.#end(failed(error)),
+      );
+    } catch (error) {
+      await this.#end(failed(error));
+      await this.closed;
+      throw error;
+    }
+  }
+
+  /**
+   * One report, now. Without figures: those of the moment. Resolves with what was sent, when it is published.
+   * @throws ERR_OUT_OF_RANGE and ERR_INVALID_ARG_TYPE for wrong figures; ERR_VMBUS_CLOSED, _RESCINDED, _TIMEOUT
+   */
+  async report(
+    figures?: MemoryFigures,
+    options: Pick<SendOptions, 'signal' | 'timeoutMs'> = {},
+  ): Promise<MemoryFigures> {
+    return this.#reports.send(figures ?? this.#settings.figures(this.borrowedPages), options);
+  }
+
+  /** What the host asks from now on, with what it was answered. Ends with the service; throws if that failed. */
+  requests(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<MemoryRequest> {
+    return this.#feed.watch(options.signal);
+  }
+
+  /** Pages of 4096 bytes that the host holds now. */
+  get borrowedPages(): number {
+    return Number(this.#answerer.given.pageCount);
+  }
+
+  get isOpen(): boolean {
+    return this.#phase !== 'closed';
+  }
+
+  /** Counters since opening. */
+  stats(): MemoryStats {
+    return { ...this.#reports.counts, ...this.#answerer.counts, requestsDropped: this.#feed.dropped };
+  }
+
+  /** Plain JSON picture. */
+  inspect(): MemoryInspection {
+    const host = this.#host && { hotRemove: this.#host.hotRemove, suppressReports: this.#host.suppressReports };
+    return {
+      phase: this.#phase,
+      version: this.#version === null ? null : memoryVersionName(this.#version),
+      balloon: this.#settings.onBalloon !== undefined,
+      hotAdd: this.#settings.onHotAdd !== undefined,
+      host,
+      borrowedPages: this.borrowedPages,
+      maxPages: this.#answerer.maxPages,
+      stats: this.stats(),
+    };
+  }
+
+  /** Ends the service and closes the channel; the host forgets the pages it holds then. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#end({ by: 'user' });
+    await this.closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The life of the service: read until the channel ends, then say why it ended. */
+  async #run(): Promise<CloseReason> {
+    void this.channel.closed.then(() => this.#stop.abort());
+    try {
+      for await (const packet of this.channel) {
+        if (this.#verdict) break;
+        await this.#take(packet);
+      }
+    } catch (error) {
+      // While the channel is open the error is ours or the host's message; otherwise the channel itself knows why it ended.
+      if (this.channel.isOpen) this.#verdict ??= failed(error);
+    }
+    await this.#end(this.#verdict ?? (await this.channel.closed));
+    const reason = this.#verdict ?? { by: 'user' };
+    this.#phase = 'closed';
+    this.#reports.stop();
+    this.#greeting.fail(
+      reason.error ??
+        new VmbusError('ERR_VMBUS_CLOSED', 'dynamic memory: the channel was closed', { device: this.channel.device }),
+    );
+    this.#feed.finish(reason.by === 'user' || reason.by === 'abort' ? {} : { error: reason.error });
+    return reason;
+  }
+
+  async #take(packet: Packet): Promise<void> {
+    const counts = this.#answerer.counts;
+    if (packet.type !== PacketType.inband) {
+      counts.ignoredMessages += 1;
+      return;
+    }
+    const message = decodeHostMessage(packet.payload);
+    if (message.kind === 'versionResponse' || message.kind === 'capabilitiesResponse') {
+      if (!this.#greeting.take(message)) counts.ignoredMessages += 1;
+      // At once: a request may stand right behind this answer in the ring.
+      else if (message.kind === 'capabilitiesResponse' && message.isAccepted) this.#becomeReady(message);
+    } else if (this.#phase === 'ready') {
+      await this.#answerer.answer(message);
+    } else {
+      counts.ignoredMessages += 1;
+    }
+  }
+
+  #becomeReady(host: CapabilitiesResponse): void {
+    this.#host = host;
+    this.#phase = 'ready';
+  }
+
+  /** Closes the channel; the first caller's verdict stands. */
+  async #end(verdict: CloseReason): Promise<void> {
+    this.#verdict ??= verdict;
+    this.#stop.abort();
+    if (this.#verdict.error !== undefined) this.#greeting.fail(this.#verdict.error);
+    await this.channel.close().catch((error: unknown) => {
+      // A close that fails after a quiet end is the one thing worth telling.
+      if (this.#verdict?.by === 'user') this.#verdict = failed(error);
+    });
+  }
+}
+
+// Not a method: its computed name could not stand in the declaration file.
+Object.defineProperty(MemoryService.prototype, inspect.custom, {
+  value(this: MemoryService): string {
+    return `MemoryService ${inspect(this.inspect(), { depth: 3 })}`;
+  },
+});
+
+function failed(error: unknown): CloseReason {
+  const by = VmbusError.is(error) && error.code === 'ERR_VMBUS_PROTOCOL' ? 'violation' : 'error';
+  return { by, error: error as Error };
+}
