@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// `hv bindings`: the devices held for user space, since when, by whom, and what they go back to.
+
+import type { Command } from 'commander';
+import type { ListedBinding } from '../../index.js';
+import type { Context } from '../context.js';
+import type { Paint } from '../paint.js';
+import { examples } from '../program.js';
+import { renderTable } from '../table.js';
+import type { Action } from '../verbs.js';
+
+/** Adds the verb. */
+export function define(command: Command, action: Action): void {
+  command.addHelpText('after', examples(['hv bindings', 'hv bindings --json | jq .bindings[].device'])).action(action(list));
+}
+
+async function list(context: Context): Promise<void> {
+  const { out } = context;
+  const { classOfGuid, listBindings } = await import('../../index.js');
+  const { root } = await context.bus();
+  const bindings = listBindings({ root });
+  if (out.json) return out.document('vmbus.bindings/1', { root, bindings });
+  if (bindings.length === 0) return out.note('no device is held for user space');
+  const columns = [{ title: 'CLASS' }, { title: 'DEVICE' }, { title: 'HELD BY' }, { title: 'BACK TO' }, { title: 'SINCE' }, { title: 'HOW LONG' }];
+  const row = (binding: ListedBinding): string[] => {
+    const { class: type, device, driver, previousDriver, since } = binding.record;
+    const started = since.slice(0, 19).replace('T', ' ');
+    return [classOfGuid(type).name, device, driver, previousDriver ?? 'none', started, untilText(binding, out.paint)];
+  };
+  out.line(renderTable(columns, bindings.map(row), out.paint));
+  if (bindings.some(({ stale }) => stale)) out.note('left by a process that is gone; hv restore --all gives them back');
+}
+
+function untilText({ record, stale }: ListedBinding, paint: Paint): string {
+  if (stale) return paint.warn('left behind');
+  if (record.rollbackAt) return `until ${record.rollbackAt.slice(11, 19)} UTC`;
+  return record.persist ? 'until hv restore' : `while process ${record.pid} lives`;
+}

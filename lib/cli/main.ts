@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: MIT
+//
+// The command `hv`: reads the command line, runs one verb, tells what went wrong, and answers with an exit status.
+// Everything a run has opened, bound or started is given back before it ends, also after a signal or a broken pipe.
+
+import process from 'node:process';
+import type { Command } from 'commander';
+import { makeContext } from './context.js';
+import { listenForEnd } from './interruption.js';
+import type { Interruption } from './interruption.js';
+import { Output } from './output.js';
+import { buildProgram, findVerb, splitArguments } from './program.js';
+import type { SplitArguments } from './program.js';
+import { UsageError } from './usage-error.js';
+import { verbs } from './verbs.js';
+import type { Action } from './verbs.js';
+
+async function main(argv: readonly string[]): Promise<number> {
+  const words = splitArguments(argv);
+  const end = listenForEnd(process.stdout);
+  let status = 0;
+  try {
+    const action = makeAction(words, end, (answer) => (status = answer));
+    const program = await buildProgram(findVerb(words.own), action);
+    if (words.own.length === 0) return usage(program);
+    await program.parseAsync(words.own, { from: 'user' });
+    return end.status ?? status;
+  } catch (error) {
+    // What an interrupted command throws on its way out is the interruption, not news.
+    if (end.status !== undefined && isAbort(error, end.signal)) return end.status;
+    const { endOf } = await import('./ending.js');
+    return endOf(error, makeOutput(words));
+  } finally {
+    end.stop();
+  }
+}
+
+/** How to print is known before the grammar is: the complaint about a bad option must come as JSON too. */
+function makeOutput({ own }: SplitArguments): Output {
+  const color = own.filter((word) => word === '--color' || word === '--no-color').at(-1);
+  const wish = color === undefined ? undefined : color === '--color';
+  const { stdout, stderr, env } = process;
+  return new Output({ json: own.includes('--json'), color: wish, stdout, stderr, env });
+}
+
+/** Ties the work of a verb to this run: a context before it, cleaning up after it. */
+function makeAction(words: SplitArguments, end: Interruption, answer: (status: number) => void): Action {
+  return (work) =>
+    async (...args) => {
+      const command = args.at(-1) as Command;
+      refuseStrayCommand(command, words);
+      await using context = makeContext({
+        out: makeOutput(words),
+        options: command.optsWithGlobals(),
+        signal: end.signal,
+        command: words.command,
+      });
+      const answered = await work(context, ...args);
+      if (typeof answered === 'number') answer(answered);
+    };
+}
+
+/** A command after `--` that nothing would run is a mistake worth stopping for. */
+function refuseStrayCommand(command: Command, words: SplitArguments): void {
+  const verb = verbs.find(({ name }) => name === command.name());
+  if (!words.hasSeparator || (verb?.takesCommand && words.command.length > 0)) return;
+  if (verb?.takesCommand) throw new UsageError(`a command is missing after "--"`, `hv ${command.name()} --help`);
+  throw new UsageError(`hv ${command.name()} runs no command, but "--" names one`, `hv ${command.name()} --help`);
+}
+
+function usage(program: Command): number {
+  process.stderr.write(program.helpInformation());
+  return 2;
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof Error && error.name === 'AbortError');
+}
+
+process.exitCode = await main(process.argv.slice(2));
