@@ -8,12 +8,13 @@ import { labFolder } from './cache.js';
 import { guestImage, guestImageFile, OUTER_PLACES, outerImageFile } from './image-builder.js';
 import { type Job, jobArchive } from './job.js';
 import { Kernel } from './kernel.js';
-import { KERNEL_NAMES, type KernelName, provisionKernel, provisionQemu } from './provision.js';
+import type { KernelName } from './kernel-names.js';
+import { provisionKernel, provisionQemu } from './provision.js';
 import { guestArguments, HYPERV_CPU, inTree, outerArguments, qemuInTree } from './qemu-arguments.js';
 import { backendOf, Session } from './session.js';
 import { hasSnapshot, RESTORE_ARGUMENTS, restoreSnapshot, saveSnapshot, snapshotFile } from './snapshot.js';
 
-export { KERNEL_NAMES, type KernelName };
+export type { KernelName } from './kernel-names.js';
 export { LabUnavailable } from './provision.js';
 
 /** The kernel of the outer machine, and thus the one that is always fetched. */

@@ -7,10 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DebianPackages, unpack } from '../../../scripts/debian-packages.mjs';
 import { replaceFile, touch, withLock } from './cache.js';
-
-/** Kernels that the lab knows, by series. */
-export const KERNEL_NAMES = ['6.1', '6.12', '7'] as const;
-export type KernelName = (typeof KERNEL_NAMES)[number];
+import type { KernelName } from './kernel-names.js';
 
 /** Suites that may have the newest kernel of a series. */
 const KERNEL_SUITES: Readonly<Record<KernelName, readonly string[]>> = {

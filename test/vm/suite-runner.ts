@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Runs the vm tier: boots the planned guests one after the other, streams what the tests print and adds up.
+// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, lab/lab.ts, outcomes.ts.
+import fs from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { labFolder, prune } from './lab/cache.js';
+import type { IncludedPath } from './lab/job.js';
+import { type KernelName, type Lab, LabFailure, LabUnavailable, prepareLab, runInGuest } from './lab/lab.js';
+import { type Counts, NOTHING, sum, tallyOf } from './outcomes.js';
+import { type Boot, bootTimeoutMs, planBoots, type Selection, testTimeoutMs } from './plan.js';
+import { SUITES } from './suites.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const REPORT = '/dev/virtio-ports/lab.report';
+
+export interface RunnerOptions extends Selection {
+  readonly repeat: number;
+  readonly useSnapshots: boolean;
+  /** Show both consoles also after a run that went well. */
+  readonly showConsoles: boolean;
+  readonly verbose: boolean;
+  /** Look for newer packages. */
+  readonly refresh: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** How a run of the tier ended; `labBroke` stands for "no result", whatever the counts say. */
+export interface TierResult extends Counts {
+  readonly labBroke: boolean;
+}
+
+const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+const note = (text: string): boolean => process.stderr.write(`[lab] ${text}\n`);
+
+/** The project as its tests need it: compiled code and the addon, nothing of third parties. */
+export function projectFiles(): IncludedPath[] {
+  const keepCode = (name: string): boolean => name.endsWith('.js');
+  const keepAddon = (name: string): boolean => /^[^/]+\.node$/.test(name);
+  const wanted: IncludedPath[] = [
+    { from: 'package.json', to: '/app/package.json' },
+    { from: 'dist', to: '/app/dist', keep: keepCode },
+    { from: 'dist-test', to: '/app/dist-test', keep: keepCode },
+    { from: 'build/Release', to: '/app/build/Release', keep: keepAddon },
+  ];
+  return wanted.map((entry) => ({ ...entry, from: path.join(ROOT, entry.from) })).filter(({ from }) => fs.existsSync(from));
+}
+
+const title = ({ kernel, suites }: Boot, lab: Lab): string => `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name }) => name).join(', ')}`;
+
+async function runBoot(boot: Boot, lab: Lab, options: RunnerOptions): Promise<Counts> {
+  say(title(boot, lab));
+  const names = boot.suites.map((suite) => suite.name);
+  const result = await runInGuest(lab, {
+    command: ['node', '--test', '--test-concurrency=1', `--test-timeout=${testTimeoutMs(boot)}`,
+      '--test-reporter=spec', '--test-reporter-destination=stdout',
+      '--test-reporter=/app/dist-test/vm/outcome-reporter.js', `--test-reporter-destination=${REPORT}`,
+      ...names.map((name) => `dist-test/vm/suites/${name}.test.js`)],
+    cwd: '/app',
+    env: { VMBUS_VM_KERNEL: boot.kernel, VMBUS_VM_SIZE: options.size, VMBUS_VM_STARTED: String(Date.now()), ...(options.slow ? { VMBUS_VM_SLOW: '1' } : {}) },
+    include: projectFiles(),
+    timeoutMs: bootTimeoutMs(boot, options.size),
+    output: process.stdout,
+    useSnapshot: options.useSnapshots,
+    signal: options.signal,
+    ...(options.verbose ? { note } : {}),
+  });
+  if (options.showConsoles) process.stderr.write(result.consoles);
+  const { complaints, ...counts } = tallyOf(result.report, names, result.status);
+  for (const complaint of complaints) say(`✖ ${complaint}`);
+  return counts;
+}
+
+/** Runs all boots of one kernel. A lab that breaks ends it: the next boot would break too. */
+async function runKernel(kernel: KernelName, boots: readonly Boot[], options: RunnerOptions): Promise<TierResult> {
+  const started = Date.now();
+  let counts = NOTHING;
+  let labBroke = false;
+  let release = '';
+  try {
+    const lab = await prepareLab(kernel, { refresh: options.refresh, note });
+    release = lab.release;
+    for (const boot of boots) counts = sum(counts, await runBoot(boot, lab, options));
+  } catch (error) {
+    if (error instanceof LabUnavailable || options.signal.aborted) throw error;
+    labBroke = true;
+    counts = sum(counts, { ...NOTHING, failed: 1 });
+    if (error instanceof LabFailure) process.stderr.write(error.consoles);
+    note(`failed on ${kernel}: ${error instanceof LabFailure ? error.message : String(error instanceof Error ? error.stack : error)}`);
+  }
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  say(`kernel ${kernel.padEnd(4)} ${release}: ${counts.passed} ok, ${counts.failed} not ok, ${counts.skipped} left out, ${boots.length} boots, ${seconds} s`
+    + `${labBroke ? ' (the lab broke)' : ''}`);
+  return { ...counts, labBroke };
+}
+
+/**
+ * Runs the tier.
+ * @throws LabUnavailable where there can be no lab
+ */
+export async function runTier(options: RunnerOptions): Promise<TierResult> {
+  const boots = planBoots(SUITES, options);
+  let total: TierResult = { ...NOTHING, labBroke: false };
+  for (let round = 1; round <= options.repeat; round++) {
+    if (options.repeat > 1) say(`── round ${round} of ${options.repeat}`);
+    for (const kernel of options.kernels) {
+      const own = boots.filter((boot) => boot.kernel === kernel);
+      if (own.length === 0) continue;
+      const result = await runKernel(kernel, own, { ...options, refresh: options.refresh && round === 1 });
+      total = { ...sum(total, result), labBroke: total.labBroke || result.labBroke };
+    }
+  }
+  for (const name of prune(labFolder())) note(`removed ${name} from the cache`);
+  return total;
+}
+
+/** How many suite runs there would be; what is counted as skipped where there can be no lab. */
+export const countSuites = (selection: Selection): number => planBoots(SUITES, selection).reduce((total, boot) => total + boot.suites.length, 0);
+
+/** Runs any command in a guest that has the project at /app; for looking around. */
+export async function runCommand(kernel: KernelName, command: readonly string[], options: RunnerOptions): Promise<number> {
+  const lab = await prepareLab(kernel, { refresh: options.refresh, note });
+  const { status, consoles } = await runInGuest(lab, {
+    command, cwd: '/app', include: projectFiles(), timeoutMs: 3_600_000, output: process.stdout, useSnapshot: options.useSnapshots,
+    signal: options.signal, env: { VMBUS_VM_KERNEL: kernel }, ...(options.verbose ? { note } : {}),
+  });
+  if (options.showConsoles) process.stderr.write(consoles);
+  return status;
+}

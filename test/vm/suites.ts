@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The table of the vm tier: what runs on which kernel, and what needs a guest of its own.
+// A suite NAME is the file suites/NAME.test.ts. Called by plan.ts.
+import { KERNEL_NAMES, type KernelName } from './lab/kernel-names.js';
+
+export interface Suite {
+  readonly name: string;
+  readonly kernels: readonly KernelName[];
+  /** `shared`: leaves the guest as it found it. `own`: dirties the guest, so it gets a boot to itself. */
+  readonly boot: 'shared' | 'own';
+  /** `full` suites run with --full only. A `quick` one runs always and may look at VMBUS_VM_SIZE. */
+  readonly size: 'quick' | 'full';
+  /** Runs with --slow only, for it waits long for the host. */
+  readonly slow?: true;
+  /** Limit for each of its tests. */
+  readonly testTimeoutSeconds?: number;
+}
+
+/** uio_hv_generic takes the balloon's channel from here on; 6.1 refuses it. */
+export const KERNELS_WITH_SLOW_UIO: readonly KernelName[] = ['6.12', '7'];
+
+export const SUITES: readonly Suite[] = [
+  { name: 'guest', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
+  { name: 'sysfs-facts', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
+  { name: 'driver-facts', kernels: KERNEL_NAMES, boot: 'own', size: 'quick' },
+];
