@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// One opening of an echo channel. The protocol is described in echo.ts.
+// One opening of an echo channel. The protocol is described in protocol/echo.ts.
 // Called by: echo.ts, host-channel.ts. Plain batches go back without a copy; anything else packet by packet.
 
-import { echoModes, type EchoMode } from './echo.js';
+import { decodeEchoCommand, type EchoCommand, echoCommandBytes, type EchoMode, echoModes, EchoVerb, encodeEchoCommand } from '../protocol/echo.js';
 import type { HostBatch, HostChannel, HostPacket, HostSendOptions, ProviderSession } from './types.js';
 
 const inband = 6;
 const completion = 11;
 const wantsCompletion = 1;
-const commandBytes = 24;
-const commandMark = Buffer.from('vmbusctl', 'latin1');
 const mostSubchannels = 64;
 /** Packets that a source makes at once; and so many times in one turn of the event loop. */
 const sourceBatch = 512;
@@ -93,7 +91,7 @@ export class EchoSession implements ProviderSession {
 
   #take(packet: HostPacket): void {
     if (packet.type === completion) return;
-    const command = commandOf(packet);
+    const command = packet.type === inband ? decodeEchoCommand(packet.payload) : null;
     if (command) this.#answer(packet, this.#obey(command));
     else if (this.#mode === 'echo') this.#answer(packet, packet.payload);
   }
@@ -109,12 +107,12 @@ export class EchoSession implements ProviderSession {
     this.#channel.pause();
   }
 
-  #obey(command: DataView): Uint8Array {
-    const [verb, argument, size] = [command.getUint32(8, true), command.getUint32(12, true), command.getUint32(16, true)];
-    if (verb === 1) return reply(verb, this.#offer(argument) ? 1 : 0, 0);
-    if (verb === 2) return reply(verb, this.#change(echoModes[argument], size) ? 1 : 0, 0);
-    if (verb === 3) return reply(verb, this.#packets, this.#bytes);
-    return reply(verb, 0, 0);
+  #obey({ verb, argument, second }: EchoCommand): Uint8Array {
+    const answer = (result: number, more = 0): Uint8Array => encodeEchoCommand({ verb, argument: result, second: more });
+    if (verb === EchoVerb.offer) return answer(this.#offer(argument) ? 1 : 0);
+    if (verb === EchoVerb.mode) return answer(this.#change(echoModes[argument], second) ? 1 : 0);
+    if (verb === EchoVerb.count) return answer(this.#packets, this.#bytes);
+    return answer(0);
   }
 
   #offer(count: number): boolean {
@@ -159,31 +157,6 @@ function pattern(bytes: number): Uint8Array {
 }
 
 function isCommand(batch: HostBatch, row: number): boolean {
-  return batch.payloadLength(row) === commandBytes && batch.type(row) === inband && hasMark(batch.payload(row));
-}
-
-function commandOf(packet: HostPacket): DataView | null {
-  const { payload } = packet;
-  if (packet.type !== inband || payload.length !== commandBytes || !hasMark(payload)) return null;
-  return new DataView(payload.buffer, payload.byteOffset, payload.length);
-}
-
-function hasMark(payload: Uint8Array): boolean {
-  return commandMark.equals(payload.subarray(0, commandMark.length));
-}
-
-function reply(verb: number, result: number, bytes: number): Uint8Array {
-  const payload = new Uint8Array(commandBytes);
-  payload.set(commandMark);
-  const view = new DataView(payload.buffer);
-  view.setUint32(8, verb, true);
-  view.setUint32(12, result >>> 0, true);
-  view.setUint32(16, bytes >>> 0, true);
-  return payload;
-}
-
-/** Payload of a command to an echo device; see echo.ts. */
-export function echoCommand(verb: 'offer' | 'mode' | 'count', argument = 0, second = 0): Uint8Array {
-  const payload = reply({ offer: 1, mode: 2, count: 3 }[verb], argument, second);
-  return payload;
+  if (batch.payloadLength(row) !== echoCommandBytes || batch.type(row) !== inband) return false;
+  return decodeEchoCommand(batch.payload(row)) !== null;
 }

@@ -1,31 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The echo device: a class of our own, for demos, tests and benchmarks. Speaks as any provider over a host channel.
-//
-// Protocol. Every packet is sent back at once, in order: one that wants a completion as a completion (type 11, flags 0, no
-// header), any other as it came (type, header, transaction id, payload). Completions of the guest are counted, not answered.
-// An in-band packet with a payload of 24 bytes that begins with the ASCII text `vmbusctl` is a command instead:
-//   offset 8 u32 command, offset 12 u32 argument, offset 16 u32 second argument, offset 20 u32 zero; all little-endian
-//   1 offer <argument> subchannels (1 to 64 in all)
-//   2 change what this channel does: 0 echo, 1 sink (take and drop), 2 source (send without being asked, as fast as the
-//     ring takes them, packets of <second argument> bytes; in-band, transaction id 0)
-//   3 count: answer with packets and bytes received since open, each modulo 2^32
-// It is answered like any packet, with the same 24 bytes but: offset 12 u32 result (1 done, 0 refused; packets for command
-// 3), offset 16 u32 0 (bytes for command 3).
+// The echo device: a class of our own, for demos, tests and benchmarks. Its protocol: protocol/echo.ts.
+// Called by: scripts, providers.ts. Each opening is an echo-session.ts.
 
 import { invalidValue, outOfRange } from '../errors.js';
-import { type Guid, parseGuid } from '../guid.js';
+import { parseGuid } from '../guid.js';
+import { echoClass, type EchoMode, echoModes } from '../protocol/echo.js';
 import { EchoSession } from './echo-session.js';
 import type { HostChannel, Provider, ProviderSession } from './types.js';
-
-/** Class GUID of the echo device. */
-export const echoClass: Guid = parseGuid('6f9c2d4e-7b1a-4c58-9e35-a1b0c2d3e4f5');
-
-/** What an echo device does with packets. */
-export type EchoMode = 'echo' | 'sink' | 'source';
-
-/** Modes in the order of their numbers in command 2. */
-export const echoModes: readonly EchoMode[] = ['echo', 'sink', 'source'];
 
 /** Options of {@link echo}. */
 export interface EchoOptions {

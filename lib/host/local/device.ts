@@ -9,12 +9,13 @@ import { type FSWatcher, watch } from 'node:fs';
 
 import type { Guid } from '../../guid.js';
 import type { Binding } from '../../native/binding.js';
+import { classOfGuid } from '../../protocol/classes.js';
 import type { ChannelSeat, RingHostChannel } from '../host-channel.js';
 import type { HostedDevice, HostTrouble, Provider } from '../types.js';
 import { deviceTexts, modalias } from './attributes.js';
 import { ChannelRecord } from './channel-record.js';
 import type { DrivenDevice } from './drivers.js';
-import { kernelClass, kernelRingBytes, uioDriver } from './native-drivers.js';
+import { kernelRingBytes, uioDriver } from './native-drivers.js';
 import { DeadNode, UioNode } from './node.js';
 import type { Numbers } from './numbers.js';
 import type { Tree } from './tree.js';
@@ -163,7 +164,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
     const texts = deviceTexts({
       guid: this.guid,
       classGuid: this.classGuid,
-      deviceIndex: this.provider.deviceIndex ?? kernelClass(this.classGuid).deviceIndex,
+      deviceIndex: this.provider.deviceIndex ?? classOfGuid(this.classGuid).deviceIndex,
       relid: this.relid,
       state: this.isOpen || this.#isLeaked ? 3 : 2,
       monitorId: this.provider.monitorId ?? null,
@@ -287,7 +288,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
 
   #addChannel(relid: number, subchannelIndex: number): ChannelRecord {
     const { tree, cpus } = this.#around;
-    const cpu = kernelClass(this.classGuid).performance ? this.#around.nextCpu() : 0;
+    const cpu = classOfGuid(this.classGuid).performance ? this.#around.nextCpu() : 0;
     const channel = new ChannelRecord({
       tree, relid, subchannelIndex, cpu, cpus, deviceFolder: this.folder, monitorId: this.#monitorId,
       onCpu: () => this.refresh(),
