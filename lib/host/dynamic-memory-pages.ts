@@ -15,12 +15,13 @@ export interface MemoryLayout {
 /** The book of one opening. */
 export class GuestPages {
   readonly #layout: MemoryLayout;
+  readonly #added: PageRange[];
   #ranges: PageRange[] = [];
-  #hotAdded: number;
 
-  constructor(layout: MemoryLayout, hotAdded: number) {
+  /** @param added Memory added in earlier openings. */
+  constructor(layout: MemoryLayout, added: readonly PageRange[]) {
     this.#layout = layout;
-    this.#hotAdded = hotAdded;
+    this.#added = [...added];
   }
 
   get ranges(): readonly PageRange[] {
@@ -31,22 +32,29 @@ export class GuestPages {
     return this.#ranges.reduce((sum, range) => sum + range.pageCount, 0);
   }
 
+  /** Memory added so far, in the order of its addresses. */
+  get added(): readonly PageRange[] {
+    return this.#added;
+  }
+
   get hotAdded(): number {
-    return this.#hotAdded;
+    return this.#added.reduce((sum, range) => sum + range.pageCount, 0);
   }
 
   /** Pages that the guest has now. */
   get current(): number {
-    return this.#layout.ramPages + this.#hotAdded - this.ballooned;
+    return this.#layout.ramPages + this.hotAdded - this.ballooned;
   }
 
-  /** First page where memory is added next. */
-  get nextHotAddPage(): number {
-    return this.#layout.hotAddBase + this.#hotAdded;
+  /** First page where memory is added next, a multiple of `unit`. */
+  nextHotAddPage(unit: number): number {
+    const last = this.#added.at(-1);
+    const free = last ? Number(last.firstPage) + last.pageCount : this.#layout.hotAddBase;
+    return Math.ceil(free / unit) * unit;
   }
 
-  hotAdd(pages: number): void {
-    this.#hotAdded += pages;
+  hotAdd(range: PageRange): void {
+    if (range.pageCount > 0) this.#added.push(range);
   }
 
   /** Takes a range in. Answers what is wrong with it, else null. */
@@ -68,15 +76,18 @@ export class GuestPages {
     return { firstPage: first.firstPage, pageCount: mostPages };
   }
 
-  /** RAM is taken to lie at the bottom, whatever holes a machine has below 4 GiB, and hot-added memory from its base. */
+  /** Boot memory is taken to lie at the bottom, whatever holes a machine has below 4 GiB. */
   #isMemory(range: PageRange): boolean {
-    const end = range.firstPage + BigInt(range.pageCount);
-    const base = BigInt(this.#layout.hotAddBase);
-    if (end <= BigInt(this.#layout.ramPages)) return true;
-    return range.firstPage >= base && end <= base + BigInt(this.#hotAdded);
+    const boot = { firstPage: 0n, pageCount: this.#layout.ramPages };
+    return [boot, ...this.#added].some((known) => contains(known, range));
   }
 }
 
 function overlap(a: PageRange, b: PageRange): boolean {
   return a.firstPage < b.firstPage + BigInt(b.pageCount) && b.firstPage < a.firstPage + BigInt(a.pageCount);
+}
+
+function contains(outer: PageRange, inner: PageRange): boolean {
+  const end = inner.firstPage + BigInt(inner.pageCount);
+  return inner.firstPage >= outer.firstPage && end <= outer.firstPage + BigInt(outer.pageCount);
 }

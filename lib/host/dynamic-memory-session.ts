@@ -6,7 +6,7 @@
 
 import {
   decodeGuestMessage, encodeHostMessage, type BalloonResponse, type HotAddResponse, type MemoryCapabilities,
-  type MemoryGuestMessage, type MemoryHostMessage, MemoryVersion, type StatusReport,
+  type MemoryGuestMessage, type MemoryHostMessage, MemoryVersion, type PageRange, type StatusReport,
 } from '../protocol/dynamic-memory.js';
 import type { DynamicMemoryEvent, DynamicMemoryPlan, DynamicMemoryState } from './dynamic-memory.js';
 import { GuestPages } from './dynamic-memory-pages.js';
@@ -20,10 +20,10 @@ const pagesPerMiB = 256;
 
 /** What the session tells its device. */
 export interface SessionHooks {
-  /** Pages added in earlier openings. */
-  readonly hotAdded: number;
+  /** Memory added in earlier openings. */
+  readonly added: readonly PageRange[];
   tell(event: DynamicMemoryEvent): void;
-  closed(hotAdded: number): void;
+  closed(added: readonly PageRange[]): void;
 }
 
 /** The host's side of one opening. */
@@ -42,6 +42,8 @@ export class DynamicMemorySession implements ProviderSession {
   /** Pages of the running operation: asked for, or added. */
   #asked = 0;
   #received = 0;
+  /** Memory offered in the running hot add. */
+  #offered: PageRange = { firstPage: 0n, pageCount: 0 };
   /** Hot-adding failed: never again in this opening. */
   #mayHotAdd = true;
   /** A message that did not fit the ring. */
@@ -51,7 +53,7 @@ export class DynamicMemorySession implements ProviderSession {
     this.#channel = channel;
     this.#plan = plan;
     this.#hooks = hooks;
-    this.pages = new GuestPages(plan, hooks.hotAdded);
+    this.pages = new GuestPages(plan, hooks.added);
   }
 
   get state(): DynamicMemoryState {
@@ -87,13 +89,14 @@ export class DynamicMemorySession implements ProviderSession {
     this.#unsent = null;
     if (message) this.#send(message);
     if (this.#state === 'unballoon') this.#giveBack();
+    this.#pursue();
   }
 
   onClose(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     this.#enter('closed');
-    this.#hooks.closed(this.pages.hotAdded);
+    this.#hooks.closed(this.pages.added);
   }
 
   #take(message: MemoryGuestMessage): void {
@@ -206,7 +209,8 @@ export class DynamicMemorySession implements ProviderSession {
     const unit = 2 ** this.#capabilities.hotAddAlignment * pagesPerMiB;
     const pageCount = Math.floor(Math.min(wanted, Math.max(mostReturnPages, unit)) / unit) * unit;
     if (pageCount === 0) return this.#giveUp(`memory is added in units of ${unit} pages`);
-    const range = { firstPage: BigInt(Math.ceil(this.pages.nextHotAddPage / unit) * unit), pageCount };
+    const range = { firstPage: BigInt(this.pages.nextHotAddPage(unit)), pageCount };
+    this.#offered = range;
     this.#asked = pageCount;
     this.#enter('hot-add');
     this.#send({ kind: 'hotAddRequest', transactionId: this.#transactionId, range, region: range });
@@ -217,7 +221,7 @@ export class DynamicMemorySession implements ProviderSession {
     const pages = message.isSuccess ? Math.min(message.pageCount, this.#asked) : 0;
     if (message.pageCount > this.#asked) this.#warn(`${message.pageCount} pages added where ${this.#asked} were offered`);
     if (pages < this.#asked) this.#mayHotAdd = false;
-    this.pages.hotAdd(pages);
+    this.pages.hotAdd({ ...this.#offered, pageCount: pages });
     this.#finish('hot-added', pages);
   }
 

@@ -97,7 +97,7 @@ class DynamicMemory implements DynamicMemoryProvider {
   #session: DynamicMemorySession | null = null;
   #target: number | null = null;
   /** Memory added in earlier openings: it stays. */
-  #hotAdded = 0;
+  #added: readonly PageRange[] = [];
 
   constructor(options: DynamicMemoryOptions) {
     this.name = options.name ?? 'balloon';
@@ -133,7 +133,8 @@ class DynamicMemory implements DynamicMemoryProvider {
   }
 
   get hotAddedPages(): number {
-    return this.#session?.pages.hotAdded ?? this.#hotAdded;
+    const added = this.#session?.pages.added ?? this.#added;
+    return added.reduce((sum, range) => sum + range.pageCount, 0);
   }
 
   get currentPages(): number {
@@ -174,12 +175,12 @@ class DynamicMemory implements DynamicMemoryProvider {
 
   onOpen(channel: HostChannel): ProviderSession {
     const session = new DynamicMemorySession(channel, this.#plan, {
-      hotAdded: this.#hotAdded,
+      added: this.#added,
       tell: (event) => {
         for (const listener of [...this.#listeners]) listener(event);
       },
-      closed: (hotAdded) => {
-        this.#hotAdded = hotAdded;
+      closed: (added) => {
+        this.#added = added;
         if (this.#session === session) this.#session = null;
       },
     });

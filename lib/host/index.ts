@@ -2,4 +2,13 @@
 //
 // Exports of the simulated host: `vmbus/host`.
 
+export { decodeEchoCommand, echoClass, type EchoCommand, echoCommandBytes, type EchoMode, EchoVerb, encodeEchoCommand } from '../protocol/echo.js';
+export {
+  dynamicMemory, type DynamicMemoryEvent, type DynamicMemoryOptions, type DynamicMemoryProvider, type DynamicMemoryState,
+} from './dynamic-memory.js';
+export { echo, type EchoOptions } from './echo.js';
+export { type Malformation, type MalformationName, malformations } from './faults.js';
+export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
+export { makeProvider, type NamedDevice, type NamedProvider, parseNamedDevice, providersByName } from './providers.js';
+export { SimulatedHost } from './simulated-host.js';
 export type * from './types.js';
