@@ -6,8 +6,13 @@
 import { startHostProcess } from '../host/index.js';
 import type { HostProcess } from '../host/index.js';
 
+/** A running host. */
+export type Simulation = HostProcess;
+
 /** Devices of a host started without a wish: something to talk to, something to look at. */
 export const defaultDevices: readonly string[] = ['echo', 'balloon'];
+/** Devices of the demonstration. */
+export const demoDevices: readonly string[] = ['echo', 'balloon'];
 
 /** How a host is started. */
 export interface SimulationOptions {
@@ -19,6 +24,6 @@ export interface SimulationOptions {
 }
 
 /** Starts a host; it lives until closed, or until this process ends. */
-export function startSimulation({ signal, devices = defaultDevices, root }: SimulationOptions): Promise<HostProcess> {
+export function startSimulation({ signal, devices = defaultDevices, root }: SimulationOptions): Promise<Simulation> {
   return startHostProcess({ devices, signal, ...(root === undefined ? {} : { root }) });
 }
