@@ -85,7 +85,8 @@ const options = {
   refresh: values.refresh,
   signal: interrupted.signal,
 };
-if (!fs.existsSync(path.join(root, 'build', 'Release'))) console.error('[lab] no addon in build/Release; npm run build makes it');
+if (!fs.existsSync(path.join(root, 'build', 'Release')))
+  console.error('[lab] no addon in build/Release; npm run build makes it');
 
 function failed(error) {
   if (interrupted.signal.aborted) {

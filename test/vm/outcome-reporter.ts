@@ -7,7 +7,7 @@ import type { OutcomeLine } from './outcomes.js';
 function lineOf(event: TestEvent): OutcomeLine | undefined {
   if (event.type !== 'test:pass' && event.type !== 'test:fail') return undefined;
   const { name, file = '', details, skip, todo } = event.data;
-  if (details.type === 'suite') return undefined; // only groups tests
+  if (details.type === 'suite' && skip === undefined) return undefined; // only groups tests
   if (event.type === 'test:pass' && name === file) return undefined; // stands for a file without any test
   const isSkipped = skip !== undefined || todo !== undefined;
   const ran = event.type === 'test:pass' ? 'passed' : 'failed';

@@ -44,21 +44,36 @@ export function projectFiles(): IncludedPath[] {
     { from: 'dist-test', to: '/app/dist-test', keep: keepCode },
     { from: 'build/Release', to: '/app/build/Release', keep: keepAddon },
   ];
-  return wanted.map((entry) => ({ ...entry, from: path.join(ROOT, entry.from) })).filter(({ from }) => fs.existsSync(from));
+  return wanted
+    .map((entry) => ({ ...entry, from: path.join(ROOT, entry.from) }))
+    .filter(({ from }) => fs.existsSync(from));
 }
 
-const title = ({ kernel, suites }: Boot, lab: Lab): string => `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name }) => name).join(', ')}`;
+const title = ({ kernel, suites }: Boot, lab: Lab): string =>
+  `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name }) => name).join(', ')}`;
 
 async function runBoot(boot: Boot, lab: Lab, options: RunnerOptions): Promise<Counts> {
   say(title(boot, lab));
   const names = boot.suites.map((suite) => suite.name);
   const result = await runInGuest(lab, {
-    command: ['node', '--test', '--test-concurrency=1', `--test-timeout=${testTimeoutMs(boot)}`,
-      '--test-reporter=spec', '--test-reporter-destination=stdout',
-      '--test-reporter=/app/dist-test/vm/outcome-reporter.js', `--test-reporter-destination=${REPORT}`,
-      ...names.map((name) => `dist-test/vm/suites/${name}.test.js`)],
+    command: [
+      'node',
+      '--test',
+      '--test-concurrency=1',
+      `--test-timeout=${testTimeoutMs(boot)}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      '--test-reporter=/app/dist-test/vm/outcome-reporter.js',
+      `--test-reporter-destination=${REPORT}`,
+      ...names.map((name) => `dist-test/vm/suites/${name}.test.js`),
+    ],
     cwd: '/app',
-    env: { VMBUS_VM_KERNEL: boot.kernel, VMBUS_VM_SIZE: options.size, VMBUS_VM_STARTED: String(Date.now()), ...(options.slow ? { VMBUS_VM_SLOW: '1' } : {}) },
+    env: {
+      VMBUS_VM_KERNEL: boot.kernel,
+      VMBUS_VM_SIZE: options.size,
+      VMBUS_VM_STARTED: String(Date.now()),
+      ...(options.slow ? { VMBUS_VM_SLOW: '1' } : {}),
+    },
     include: projectFiles(),
     timeoutMs: bootTimeoutMs(boot, options.size),
     output: process.stdout,
@@ -87,11 +102,15 @@ async function runKernel(kernel: KernelName, boots: readonly Boot[], options: Ru
     labBroke = true;
     counts = sum(counts, { ...NOTHING, failed: 1 });
     if (error instanceof LabFailure) process.stderr.write(error.consoles);
-    note(`failed on ${kernel}: ${error instanceof LabFailure ? error.message : String(error instanceof Error ? error.stack : error)}`);
+    note(
+      `failed on ${kernel}: ${error instanceof LabFailure ? error.message : String(error instanceof Error ? error.stack : error)}`,
+    );
   }
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  say(`kernel ${kernel.padEnd(4)} ${release}: ${counts.passed} ok, ${counts.failed} not ok, ${counts.skipped} left out, ${boots.length} boots, ${seconds} s`
-    + `${labBroke ? ' (the lab broke)' : ''}`);
+  say(
+    `kernel ${kernel.padEnd(4)} ${release}: ${counts.passed} ok, ${counts.failed} not ok, ${counts.skipped} left out, ${boots.length} boots, ${seconds} s` +
+      `${labBroke ? ' (the lab broke)' : ''}`,
+  );
   return { ...counts, labBroke };
 }
 
@@ -116,14 +135,26 @@ export async function runTier(options: RunnerOptions): Promise<TierResult> {
 }
 
 /** How many suite runs there would be; what is counted as skipped where there can be no lab. */
-export const countSuites = (selection: Selection): number => planBoots(SUITES, selection).reduce((total, boot) => total + boot.suites.length, 0);
+export const countSuites = (selection: Selection): number =>
+  planBoots(SUITES, selection).reduce((total, boot) => total + boot.suites.length, 0);
 
 /** Runs any command in a guest that has the project at /app; for looking around. */
-export async function runCommand(kernel: KernelName, command: readonly string[], options: RunnerOptions): Promise<number> {
+export async function runCommand(
+  kernel: KernelName,
+  command: readonly string[],
+  options: RunnerOptions,
+): Promise<number> {
   const lab = await prepareLab(kernel, { refresh: options.refresh, note });
   const { status, consoles } = await runInGuest(lab, {
-    command, cwd: '/app', include: projectFiles(), timeoutMs: 3_600_000, output: process.stdout, useSnapshot: options.useSnapshots,
-    signal: options.signal, env: { VMBUS_VM_KERNEL: kernel }, ...(options.verbose ? { note } : {}),
+    command,
+    cwd: '/app',
+    include: projectFiles(),
+    timeoutMs: 3_600_000,
+    output: process.stdout,
+    useSnapshot: options.useSnapshots,
+    signal: options.signal,
+    env: { VMBUS_VM_KERNEL: kernel },
+    ...(options.verbose ? { note } : {}),
   });
   if (options.showConsoles) process.stderr.write(consoles);
   return status;

@@ -35,8 +35,7 @@ export function isElf(file: string): boolean {
   }
 }
 
-const stringAt = (image: Buffer, offset: number): string =>
-  image.toString('latin1', offset, image.indexOf(0, offset));
+const stringAt = (image: Buffer, offset: number): string => image.toString('latin1', offset, image.indexOf(0, offset));
 
 function sectionsOf(image: Buffer): Section[] {
   const table = Number(image.readBigUInt64LE(0x28));
@@ -75,7 +74,13 @@ function linkageOf(file: string): Linkage {
 
 /** Where the Debian and most other x86-64 loaders look, in the order in which they do. */
 const LIBRARY_FOLDERS = [
-  '/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib64', '/lib', '/usr/lib', '/usr/local/lib',
+  '/lib/x86_64-linux-gnu',
+  '/usr/lib/x86_64-linux-gnu',
+  '/lib64',
+  '/usr/lib64',
+  '/lib',
+  '/usr/lib',
+  '/usr/local/lib',
 ];
 
 /** Folder of the guest that holds every library; the Debian loader looks there first. */

@@ -18,8 +18,22 @@ const script = (name: string): string => fs.readFileSync(path.join(GUEST_SCRIPTS
 const GUEST_LOADS = ['virtio_pci', 'virtio_console', 'hv_vmbus'];
 /** There for a test's modprobe, where the kernel has them. */
 const GUEST_OFFERS = [
-  'uio_hv_generic', 'hv_balloon', 'hv_utils', 'hv_sock', 'hv_netvsc', 'hv_storvsc', 'sd_mod', 'pci-hyperv', 'hid-hyperv',
-  'hyperv-keyboard', 'hyperv_drm', 'vsock_loopback', 'loop', 'ext4', 'cpuid', 'msr',
+  'uio_hv_generic',
+  'hv_balloon',
+  'hv_utils',
+  'hv_sock',
+  'hv_netvsc',
+  'hv_storvsc',
+  'sd_mod',
+  'pci-hyperv',
+  'hid-hyperv',
+  'hyperv-keyboard',
+  'hyperv_drm',
+  'vsock_loopback',
+  'loop',
+  'ext4',
+  'cpuid',
+  'msr',
 ];
 const OUTER_LOADS = ['kvm-amd', 'virtio_pci', 'virtio_console'];
 
@@ -31,7 +45,11 @@ export const fingerprint = (...parts: readonly unknown[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 
 /** Changes when the way in which images are built does. */
-const BUILDER = fingerprint(...['image-builder.js', 'cpio.js', 'elf.js', 'kernel.js'].map((name) => fs.readFileSync(new URL(name, import.meta.url), 'utf8')));
+const BUILDER = fingerprint(
+  ...['image-builder.js', 'cpio.js', 'elf.js', 'kernel.js'].map((name) =>
+    fs.readFileSync(new URL(name, import.meta.url), 'utf8'),
+  ),
+);
 
 /** Changes when a file does. */
 const stamp = (file: string): unknown => {

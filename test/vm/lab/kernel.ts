@@ -32,7 +32,9 @@ export class Kernel {
   constructor(tree: string, tools: Tools) {
     this.#tree = tree;
     this.#tools = tools;
-    const modules = ['usr/lib/modules', 'lib/modules'].map((name) => path.join(tree, name)).find((name) => fs.existsSync(name));
+    const modules = ['usr/lib/modules', 'lib/modules']
+      .map((name) => path.join(tree, name))
+      .find((name) => fs.existsSync(name));
     const release = modules && fs.readdirSync(modules)[0];
     if (modules === undefined || release === undefined) throw new Error(`${tree} holds no kernel modules`);
     this.release = release;
@@ -95,14 +97,19 @@ export class Kernel {
     if (packed === undefined) throw new Error(`kernel ${this.release} has no module ${name}`);
     if (packed.endsWith('.ko')) return packed;
     const file = path.join(this.#tree, 'modules', `${name}.ko`);
-    if (!fs.existsSync(file)) replaceFile(file, this.#unpack(packed.endsWith('.xz') ? 'xz' : 'zstd', fs.readFileSync(packed)));
+    if (!fs.existsSync(file))
+      replaceFile(file, this.#unpack(packed.endsWith('.xz') ? 'xz' : 'zstd', fs.readFileSync(packed)));
     return file;
   }
 
   #unpack(tool: string, data: Uint8Array): Buffer {
     const [program, ...prefix] = this.#tools(tool);
     if (program === undefined) throw new Error(`no way to run ${tool}`);
-    return execFileSync(program, [...prefix, '-dc'], { input: data, maxBuffer: MAX_UNPACKED, stdio: ['pipe', 'pipe', 'ignore'] });
+    return execFileSync(program, [...prefix, '-dc'], {
+      input: data,
+      maxBuffer: MAX_UNPACKED,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
   }
 }
 

@@ -68,7 +68,10 @@ async function treeOf(name: string, options: ProvisionOptions, find: () => strin
 export async function provisionQemu(options: ProvisionOptions): Promise<string> {
   return treeOf('qemu', options, () => {
     const files = fetchQemu(options);
-    const id = createHash('sha256').update(files.map((file) => path.basename(file)).join()).digest('hex').slice(0, 12);
+    const id = createHash('sha256')
+      .update(files.map((file) => path.basename(file)).join())
+      .digest('hex')
+      .slice(0, 12);
     return unpacked(files, `qemu-${id}`, options);
   });
 }

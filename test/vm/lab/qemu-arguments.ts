@@ -49,9 +49,13 @@ const APPEND = 'console=ttyS0 loglevel=5 panic=-1 nokaslr mitigations=off';
 const BARE = ['-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot', '-bios', 'qboot.rom'];
 
 const serialPorts = (ports: Readonly<Record<string, Backend>>): string[] => [
-  '-device', 'virtio-serial-pci,max_ports=8',
+  '-device',
+  'virtio-serial-pci,max_ports=8',
   ...Object.entries(ports).flatMap(([name, backend]) => [
-    '-chardev', `${backend},id=${name}`, '-device', `virtserialport,chardev=${name},name=lab.${name}`,
+    '-chardev',
+    `${backend},id=${name}`,
+    '-device',
+    `virtserialport,chardev=${name},name=lab.${name}`,
   ]),
 ];
 
@@ -60,12 +64,33 @@ const chardev = (name: string, backend: Backend): string[] => ['-chardev', `${ba
 /** Arguments of the QEMU that is the Hyper-V host. */
 export function guestArguments(machine: GuestMachine): string[] {
   return [
-    '-M', 'pc,hpet=off', '-accel', 'kvm', '-cpu', HYPERV_CPU, // "pc" has less PCI to scan than "q35"
-    '-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`, ...BARE,
-    '-kernel', machine.kernel, '-initrd', machine.image, '-append', `${APPEND} ${machine.append}`.trim(),
-    '-device', 'vmbus-bridge', '-device', 'hv-balloon,id=balloon,status-report=on',
-    ...chardev('console', machine.console), '-serial', 'chardev:console',
-    ...chardev('monitor', machine.monitor), '-mon', 'chardev=monitor,mode=control',
+    '-M',
+    'pc,hpet=off',
+    '-accel',
+    'kvm',
+    '-cpu',
+    HYPERV_CPU, // "pc" has less PCI to scan than "q35"
+    '-smp',
+    String(machine.cpus),
+    '-m',
+    `${machine.memoryMiB}M`,
+    ...BARE,
+    '-kernel',
+    machine.kernel,
+    '-initrd',
+    machine.image,
+    '-append',
+    `${APPEND} ${machine.append}`.trim(),
+    '-device',
+    'vmbus-bridge',
+    '-device',
+    'hv-balloon,id=balloon,status-report=on',
+    ...chardev('console', machine.console),
+    '-serial',
+    'chardev:console',
+    ...chardev('monitor', machine.monitor),
+    '-mon',
+    'chardev=monitor,mode=control',
     ...serialPorts({ ...machine.ports }),
   ];
 }
@@ -73,11 +98,29 @@ export function guestArguments(machine: GuestMachine): string[] {
 /** Arguments of the QEMU that emulates a machine with SVM. */
 export function outerArguments(machine: OuterMachine): string[] {
   return [
-    '-M', 'q35,hpet=off', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'EPYC,+svm,-x2apic',
-    '-smp', String(machine.cpus), '-m', `${machine.memoryMiB}M`, ...BARE,
-    '-kernel', machine.kernel, '-initrd', machine.image, '-append', APPEND,
-    ...chardev('console', machine.console), '-serial', 'chardev:console',
-    ...chardev('monitor', machine.monitor), '-mon', 'chardev=monitor,mode=control',
+    '-M',
+    'q35,hpet=off',
+    '-accel',
+    'tcg,thread=multi,tb-size=512',
+    '-cpu',
+    'EPYC,+svm,-x2apic',
+    '-smp',
+    String(machine.cpus),
+    '-m',
+    `${machine.memoryMiB}M`,
+    ...BARE,
+    '-kernel',
+    machine.kernel,
+    '-initrd',
+    machine.image,
+    '-append',
+    APPEND,
+    ...chardev('console', machine.console),
+    '-serial',
+    'chardev:console',
+    ...chardev('monitor', machine.monitor),
+    '-mon',
+    'chardev=monitor,mode=control',
     ...serialPorts({ ...machine.ports }),
   ];
 }
@@ -86,7 +129,8 @@ export function outerArguments(machine: OuterMachine): string[] {
 export function inTree(tree: string, program: string): string[] {
   return [
     path.join(tree, 'usr/lib64/ld-linux-x86-64.so.2'),
-    '--library-path', path.join(tree, 'usr/lib/x86_64-linux-gnu'),
+    '--library-path',
+    path.join(tree, 'usr/lib/x86_64-linux-gnu'),
     path.join(tree, 'usr/bin', program),
   ];
 }

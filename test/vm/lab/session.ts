@@ -3,8 +3,8 @@
 // QEMU never outlives this process, and nothing of it lies in the file system.
 // Called by lab.ts and snapshot.ts.
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Writable } from 'node:stream';
 import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { QmpClient } from './qmp-client.js';
 import { TextTail } from './text-tail.js';
 
@@ -48,7 +48,10 @@ export class Session {
   #pendingLine = '';
   #killedBecause: string | undefined;
   /** What both machines said on their consoles. */
-  readonly consoles: { readonly outer: TextTail; readonly guest: TextTail } = { outer: new TextTail(), guest: new TextTail() };
+  readonly consoles: { readonly outer: TextTail; readonly guest: TextTail } = {
+    outer: new TextTail(),
+    guest: new TextTail(),
+  };
   readonly monitor: QmpClient;
   /** Settles when QEMU is gone and everything it wrote has arrived. */
   readonly ended: Promise<void>;
@@ -71,7 +74,9 @@ export class Session {
       this.#child.once('close', (code, signal) => end(`ended with ${signal ?? code}`));
     });
     this.#socket('out').pipe(output, { end: false });
-    this.#socket('ctl').setEncoding('utf8').on('data', (text: string) => this.#takeProgress(text));
+    this.#socket('ctl')
+      .setEncoding('utf8')
+      .on('data', (text: string) => this.#takeProgress(text));
     this.#socket('report').on('data', (bytes: Buffer) => this.#report.push(bytes));
     this.consoles.outer.follow(this.#socket('console'));
     this.consoles.guest.follow(this.#socket('con'));
@@ -99,7 +104,10 @@ export class Session {
   /** Why QEMU ended, and what it said itself. */
   get ending(): string {
     const reason = this.#killedBecause ?? 'the guest ended without a result';
-    const said = this.#said.text.split('\n').filter((line) => line !== '' && !HARMLESS.test(line)).join('; ');
+    const said = this.#said.text
+      .split('\n')
+      .filter((line) => line !== '' && !HARMLESS.test(line))
+      .join('; ');
     return `${reason}; QEMU ${this.#outcome ?? 'runs'}${said === '' ? '' : `: ${said}`}`;
   }
 

@@ -25,8 +25,11 @@ export const hasSnapshot = (file: string): boolean => touch(file);
 export const RESTORE_ARGUMENTS = ['-incoming', 'defer'] as const;
 
 async function migrationEnds(session: Session): Promise<string> {
-  const { data } = await session.monitor.event('MIGRATION', ({ status }) => status === 'completed' || status === 'failed');
-  return String(data['status']);
+  const { data } = await session.monitor.event(
+    'MIGRATION',
+    ({ status }) => status === 'completed' || status === 'failed',
+  );
+  return String(data.status);
 }
 
 async function prepare(session: Session): Promise<void> {

@@ -5,7 +5,18 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
-import { attribute, balloonDevice, bindToUio, driverFile, driverOf, kernelLog, kernelName, loadModule, unbindFromUio, unloadModule } from './support/guest.js';
+import {
+  attribute,
+  balloonDevice,
+  bindToUio,
+  driverFile,
+  driverOf,
+  kernelLog,
+  kernelName,
+  loadModule,
+  unbindFromUio,
+  unloadModule,
+} from './support/guest.js';
 import { openHostMonitor } from './support/qmp.js';
 
 const device = balloonDevice();

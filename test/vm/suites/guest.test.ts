@@ -24,7 +24,7 @@ test('two processors are there, so that channels can move between them', () => {
 });
 
 test('the clock is right, also in a restored guest', () => {
-  const started = Number(process.env['VMBUS_VM_STARTED']);
+  const started = Number(process.env.VMBUS_VM_STARTED);
 
   const lateMs = Date.now() - started;
 
@@ -56,7 +56,10 @@ test('the guest commands its own host', async () => {
   await using host = await openHostMonitor();
 
   assert.deepEqual(await host.qmp.execute('query-status'), { running: true, status: 'running' });
-  await assert.rejects(host.qmp.execute('no-such-command'), (error: unknown) => error instanceof QmpError && error.code === 'CommandNotFound');
+  await assert.rejects(
+    host.qmp.execute('no-such-command'),
+    (error: unknown) => error instanceof QmpError && error.code === 'CommandNotFound',
+  );
 });
 
 test('the monitor can be opened again after somebody else used it', async () => {

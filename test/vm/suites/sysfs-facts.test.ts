@@ -8,28 +8,51 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
 import {
-  attribute, attributeOrError, BALLOON_CLASS, balloonDevice, bindToUio, driverFile, driverOf, kernelLog, kernelName, loadModule,
+  attribute,
+  attributeOrError,
+  BALLOON_CLASS,
+  balloonDevice,
+  bindToUio,
+  driverFile,
+  driverOf,
+  kernelLog,
+  kernelName,
+  loadModule,
   unbindFromUio,
 } from './support/guest.js';
 
 const DEVICE_RING_FILES = [
-  'in_intr_mask', 'in_read_index', 'in_write_index', 'in_read_bytes_avail', 'in_write_bytes_avail',
-  'out_intr_mask', 'out_read_index', 'out_write_index', 'out_read_bytes_avail', 'out_write_bytes_avail',
+  'in_intr_mask',
+  'in_read_index',
+  'in_write_index',
+  'in_read_bytes_avail',
+  'in_write_bytes_avail',
+  'out_intr_mask',
+  'out_read_index',
+  'out_write_index',
+  'out_read_bytes_avail',
+  'out_write_bytes_avail',
 ];
 const CHANNEL_RING_FILES = ['in_mask', 'out_mask', 'read_avail', 'write_avail'];
 const MONITOR_FILES = [
-  'monitor_id', 'server_monitor_pending', 'server_monitor_latency', 'server_monitor_conn_id', 'client_monitor_pending',
-  'client_monitor_latency', 'client_monitor_conn_id',
+  'monitor_id',
+  'server_monitor_pending',
+  'server_monitor_latency',
+  'server_monitor_conn_id',
+  'client_monitor_pending',
+  'client_monitor_latency',
+  'client_monitor_conn_id',
 ];
 /** A ring of 2 MiB less its header page. */
 const EMPTY_RING = String(2 * 2 ** 20 - 4096);
 
 const device = balloonDevice();
 
-const ringFiles = (): Record<string, string> => Object.fromEntries([
-  ...DEVICE_RING_FILES.map((name) => [name, attributeOrError(device.folder, name)] as const),
-  ...CHANNEL_RING_FILES.map((name) => [name, attributeOrError(device.channel, name)] as const),
-]);
+const ringFiles = (): Record<string, string> =>
+  Object.fromEntries([
+    ...DEVICE_RING_FILES.map((name) => [name, attributeOrError(device.folder, name)] as const),
+    ...CHANNEL_RING_FILES.map((name) => [name, attributeOrError(device.channel, name)] as const),
+  ]);
 const allAre = (value: string): Record<string, string> =>
   Object.fromEntries([...DEVICE_RING_FILES, ...CHANNEL_RING_FILES].map((name) => [name, value]));
 const modeOf = (file: string): string => (fs.statSync(file).mode & 0o777).toString(8);
@@ -63,8 +86,14 @@ describe('a device that nobody opened', () => {
   });
 
   test('has no monitor, so everything about monitors is absent', () => {
-    assert.deepEqual(MONITOR_FILES.filter((name) => fs.existsSync(path.join(device.folder, name))), []);
-    assert.deepEqual(['monitor_id', 'pending', 'latency'].filter((name) => fs.existsSync(path.join(device.channel, name))), []);
+    assert.deepEqual(
+      MONITOR_FILES.filter((name) => fs.existsSync(path.join(device.folder, name))),
+      [],
+    );
+    assert.deepEqual(
+      ['monitor_id', 'pending', 'latency'].filter((name) => fs.existsSync(path.join(device.channel, name))),
+      [],
+    );
   });
 
   test('answers EINVAL for everything that lies in its rings', () => {
@@ -87,7 +116,8 @@ test('the bus says whether the host lets the guest hibernate', () => {
 
 describe('writing to the files of a driver', () => {
   before(() => loadModule('uio_hv_generic'));
-  const write = (name: 'bind' | 'unbind' | 'new_id' | 'remove_id', text: string) => () => fs.writeFileSync(driverFile('uio_hv_generic', name), text);
+  const write = (name: 'bind' | 'unbind' | 'new_id' | 'remove_id', text: string) => () =>
+    fs.writeFileSync(driverFile('uio_hv_generic', name), text);
 
   test('refuses a malformed class with EINVAL', () => {
     assert.throws(write('new_id', 'no-guid'), { code: 'EINVAL' });
@@ -108,7 +138,9 @@ describe('writing to the files of a driver', () => {
 
 const takesChannel = KERNELS_WITH_SLOW_UIO.includes(kernelName());
 
-describe('a channel without a monitor on an old kernel', { skip: takesChannel && 'this kernel takes such channels' }, () => {
+describe('a channel without a monitor on an old kernel', {
+  skip: takesChannel && 'this kernel takes such channels',
+}, () => {
   test('is refused by uio_hv_generic, which only the kernel log and an error of 524 tell', () => {
     fs.writeFileSync(driverFile('uio_hv_generic', 'new_id'), BALLOON_CLASS);
 
@@ -120,7 +152,9 @@ describe('a channel without a monitor on an old kernel', { skip: takesChannel &&
   });
 });
 
-describe('a channel of uio_hv_generic', { skip: !takesChannel && 'this kernel refuses channels without a monitor' }, () => {
+describe('a channel of uio_hv_generic', {
+  skip: !takesChannel && 'this kernel refuses channels without a monitor',
+}, () => {
   let node = '';
   before(() => {
     node = bindToUio();
@@ -143,9 +177,16 @@ describe('a channel of uio_hv_generic', { skip: !takesChannel && 'this kernel re
 
   test('offers both rings as map 0, then the interrupt and monitor pages', () => {
     const maps = path.join('/sys/class/uio', path.basename(node), 'maps');
-    const found = fs.readdirSync(maps).sort().map((map) => [attribute(path.join(maps, map), 'name'), attribute(path.join(maps, map), 'size')]);
+    const found = fs
+      .readdirSync(maps)
+      .sort()
+      .map((map) => [attribute(path.join(maps, map), 'name'), attribute(path.join(maps, map), 'size')]);
 
-    assert.deepEqual(found.slice(0, 3), [['txrx_rings', '0x0000000000400000'], ['int_page', '0x0000000000001000'], ['monitor_page', '0x0000000000001000']]);
+    assert.deepEqual(found.slice(0, 3), [
+      ['txrx_rings', '0x0000000000400000'],
+      ['int_page', '0x0000000000001000'],
+      ['monitor_page', '0x0000000000001000'],
+    ]);
     // Buffers that only network cards need are there up to 6.12.
     const buffers = found.slice(3).map(([name, size]) => `${name?.replace(/:\d+$/, '')} ${size}`);
     assert.deepEqual(buffers, kernelName() === '6.12' ? ['recv 0x0000000001f00000', 'send 0x0000000001000000'] : []);
@@ -156,7 +197,13 @@ describe('a channel of uio_hv_generic', { skip: !takesChannel && 'this kernel re
     const open = { state: attribute(device.folder, 'state'), ...ringFiles() };
     fs.closeSync(descriptor);
 
-    assert.deepEqual(open, { state: '3', ...allAre('0'), in_write_bytes_avail: EMPTY_RING, out_write_bytes_avail: EMPTY_RING, write_avail: EMPTY_RING });
+    assert.deepEqual(open, {
+      state: '3',
+      ...allAre('0'),
+      in_write_bytes_avail: EMPTY_RING,
+      out_write_bytes_avail: EMPTY_RING,
+      write_avail: EMPTY_RING,
+    });
   });
 
   test('goes back to state 2 on close, but keeps showing the last values of its rings', () => {

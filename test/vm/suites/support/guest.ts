@@ -13,10 +13,10 @@ const BUS = '/sys/bus/vmbus';
 export const BALLOON_CLASS = '525074dc-8985-46e2-8057-a307dc18a502';
 
 /** Series of the kernel, as the suite table names it. */
-export const kernelName = (): KernelName => process.env['VMBUS_VM_KERNEL'] as KernelName;
+export const kernelName = (): KernelName => process.env.VMBUS_VM_KERNEL as KernelName;
 
 /** True for the sizes that issues name, false for small ones. */
-export const isFullSize = (): boolean => process.env['VMBUS_VM_SIZE'] === 'full';
+export const isFullSize = (): boolean => process.env.VMBUS_VM_SIZE === 'full';
 
 /** A device as the kernel shows it. */
 export interface RawDevice {
@@ -29,14 +29,17 @@ export interface RawDevice {
 /** The balloon device, bound or not. */
 export function balloonDevice(): RawDevice {
   const devices = path.join(BUS, 'devices');
-  const guid = fs.readdirSync(devices).find((name) => attribute(path.join(devices, name), 'class_id') === `{${BALLOON_CLASS}}`);
+  const guid = fs
+    .readdirSync(devices)
+    .find((name) => attribute(path.join(devices, name), 'class_id') === `{${BALLOON_CLASS}}`);
   if (guid === undefined) throw new Error(`no balloon device in ${devices}`);
   const folder = path.join(devices, guid);
   return { guid, folder, channel: path.join(folder, 'channels', attribute(folder, 'id')) };
 }
 
 /** An attribute without its line end. @throws the kernel's own errors, such as EINVAL for rings that are not there */
-export const attribute = (folder: string, name: string): string => fs.readFileSync(path.join(folder, name), 'utf8').trimEnd();
+export const attribute = (folder: string, name: string): string =>
+  fs.readFileSync(path.join(folder, name), 'utf8').trimEnd();
 
 /** An attribute, or the code of the error that reading it gives. */
 export function attributeOrError(folder: string, name: string): string {
@@ -79,7 +82,8 @@ export function bindToUio(): string {
   loadModule('uio_hv_generic');
   const device = balloonDevice();
   if (driverOf(device) === undefined) fs.writeFileSync(driverFile('uio_hv_generic', 'new_id'), BALLOON_CLASS);
-  if (driverOf(device) !== 'uio_hv_generic') throw new Error(`${device.guid} is bound to ${driverOf(device) ?? 'nothing'}`);
+  if (driverOf(device) !== 'uio_hv_generic')
+    throw new Error(`${device.guid} is bound to ${driverOf(device) ?? 'nothing'}`);
   const [node] = fs.readdirSync(path.join(device.folder, 'uio'));
   if (node === undefined) throw new Error(`${device.guid} has no UIO node`);
   return `/dev/${node}`;
