@@ -32,6 +32,15 @@ export function devicePath(root: string, id: Guid): string | null {
   }
 }
 
+/** Driver that has the device now; null for none, also when the device is gone. */
+export function boundDriver(root: string, id: Guid): string | null {
+  try {
+    return basename(readlinkSync(under(root, 'sys/bus/vmbus/devices', id, 'driver')));
+  } catch {
+    return null;
+  }
+}
+
 /** Instance GUIDs of what is on the bus now. */
 export function deviceIds(root: string): Guid[] {
   return listFolder(under(root, 'sys/bus/vmbus/devices')).filter(isGuid).map((name) => parseGuid(name));

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Opens the bus of a root: the first thing every script does.
-// Called by scripts and by every command; calls device-reader.ts (what is there) and watch.ts (what changes).
+// Called by scripts and by every command; calls device-list.ts (what is there) and watch.ts (what changes).
 
 import { invalidType } from '../errors.js';
 import { readSmallFileOrNull } from './attributes.js';
-import { deviceIds, readDevice } from './device-reader.js';
+import { readDevices } from './device-list.js';
 import { findDevice } from './find-device.js';
 import { busFolder, resolveRoot, type RootKind, rootKind } from './root.js';
 import type { Bus, BusChange, BusOptions, Device, WatchOptions } from './types.js';
+import { BusWatch } from './watch.js';
 
 /**
  * Opens the bus. Needs no privilege for reading.
@@ -28,7 +29,7 @@ class OpenBus implements Bus {
   readonly root: string;
   readonly kind: RootKind;
   readonly #folder: string;
-  readonly #closing = new AbortController();
+  readonly #watches = new Set<BusWatch>();
 
   constructor(root: string, folder: string) {
     this.root = root;
@@ -51,22 +52,19 @@ class OpenBus implements Bus {
     return text === '0' ? false : null;
   }
 
-  watch(_options: WatchOptions = {}): AsyncIterableIterator<BusChange> {
-    throw new Error('not yet');
+  watch(options: WatchOptions = {}): AsyncIterableIterator<BusChange> {
+    busFolder(this.root);
+    const watch = new BusWatch(this.root, this.kind, options);
+    this.#watches.add(watch);
+    void watch.finished.then(() => this.#watches.delete(watch));
+    return watch;
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    for (const watch of this.#watches) watch.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Every device, by the relid of its primary channel; those without one last. */
-export function readDevices(root: string): Device[] {
-  const devices = deviceIds(root).flatMap((id) => readDevice(root, id) ?? []);
-  const rank = (device: Device): number => (device.relid === null || device.relid < 0 ? Number.MAX_SAFE_INTEGER : device.relid);
-  return devices.sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
 }

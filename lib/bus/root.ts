@@ -53,3 +53,10 @@ export function busFolder(root: string): string {
     hint: '`hv info` says what this machine is; `hv --sim COMMAND` runs a command against a simulated host',
   });
 }
+
+/** The refusal to change anything in a snapshot. */
+export function snapshotError(device: string, action: string): VmbusError {
+  return new VmbusError('ERR_VMBUS_UNSUPPORTED', `a snapshot is only to be read: it can't ${action}`, {
+    device, hint: 'run the command in the guest, or against a simulated host: `hv --sim COMMAND`',
+  });
+}

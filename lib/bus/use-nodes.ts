@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// Which processes hold a device's nodes: open, or mapped.
+// Called by device-use.ts and restore.ts. Source: proc_pid_fd(5), proc_pid_maps(5); in a simulated tree the nodes are
+// unix sockets, whose connections stand in the machine's own /proc/net/unix.
+
+import { readlinkSync } from 'node:fs';
+
+import { listFolder, readSmallFileOrNull } from './attributes.js';
+import { readTableLines } from './proc-table.js';
+import { rootKind, under } from './root.js';
+
+/** A process that holds a node. */
+export interface NodeHolder {
+  /** Path of the node, as in the guest. */
+  readonly node: string;
+  /** 0 where it can't be told (a simulated node). */
+  readonly pid: number;
+  /** Its command line, cut to a readable length. */
+  readonly command: string;
+  readonly how: 'open' | 'mapped';
+}
+
+const deleted = / \(deleted\)$/;
+
+/** Holders of the nodes with these paths (`/dev/uio0`), and of files below these folders (a device's `ring` files). */
+export function nodeHolders(root: string, nodes: readonly string[], folders: readonly string[] = []): NodeHolder[] {
+  const isWanted = (path: string): boolean => nodes.includes(path) || folders.some((folder) => path.startsWith(`${folder}/`));
+  if (rootKind(root) === 'simulated') return simulatedHolders(root, isWanted);
+  const proc = under(root, 'proc');
+  return listFolder(proc).filter((name) => /^[1-9]\d*$/.test(name)).flatMap((pid) => holdings(`${proc}/${pid}`, Number(pid), isWanted));
+}
+
+function holdings(process: string, pid: number, isWanted: (path: string) => boolean): NodeHolder[] {
+  const found = new Map<string, NodeHolder>();
+  const note = (path: string, how: NodeHolder['how']): void => {
+    const node = path.replace(deleted, '');
+    if (!isWanted(node) || found.has(node)) return;
+    found.set(node, { node, pid, command: commandOf(process), how });
+  };
+  for (const fd of listFolder(`${process}/fd`)) note(linkText(`${process}/fd/${fd}`), 'open');
+  for (const line of readTableLines(`${process}/maps`)) {
+    const start = line.indexOf('/');
+    if (start > 0) note(line.slice(start), 'mapped');
+  }
+  return [...found.values()];
+}
+
+function linkText(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+function commandOf(process: string): string {
+  const line = readTableLines(`${process}/cmdline`)[0]?.replaceAll('\0', ' ').trim();
+  const command = line || (readSmallFileOrNull(`${process}/comm`) ?? '?');
+  return command.length > 80 ? `${command.slice(0, 79)}…` : command;
+}
+
+/** Accepted connections carry the path of the socket they came to; the listening one has a flag. */
+function simulatedHolders(root: string, isWanted: (path: string) => boolean): NodeHolder[] {
+  const listening = 0x10000;
+  return readTableLines('/proc/net/unix').slice(1).flatMap((line): NodeHolder[] => {
+    const match = /^\S+ \S+ \S+ ([0-9A-F]{8}) \S+ (\S+)\s+\d+ (\/.*)$/.exec(line);
+    const [, flags = '', , path = ''] = match ?? [];
+    if (!path.startsWith(`${root}/`) || (Number.parseInt(flags, 16) & listening) !== 0) return [];
+    const node = path.slice(root.length);
+    return isWanted(node) ? [{ node, pid: 0, command: 'a process', how: 'open' }] : [];
+  });
+}
