@@ -142,8 +142,15 @@ function poke(violation: string, ring: 'in' | 'out', word: HeaderWord, value: (f
   };
 }
 
-/** Every hostile state by name. Keys are stable. */
-export const malformations = {
+/** Name of a {@link malformations} entry. Stable. */
+export type MalformationName =
+  | 'write-index-range' | 'write-index-huge' | 'write-index-misaligned'
+  | 'read-index-range' | 'read-index-misaligned' | 'read-index-beyond-write'
+  | 'partial-descriptor' | 'packet-too-short' | 'packet-empty' | 'packet-beyond-used' | 'packet-longest'
+  | 'payload-offset-inside' | 'payload-offset-after' | 'unknown-flag' | 'unknown-type' | 'type-zero';
+
+/** Every hostile state by name. */
+export const malformations: Readonly<Record<MalformationName, Malformation>> = {
   'write-index-range': poke('write index out of range', 'in', 'writeIndex', (faults) => faults.ringDataBytes),
   'write-index-huge': poke('write index out of range', 'in', 'writeIndex', () => 0xffff_fff8),
   'write-index-misaligned': poke('write index misaligned', 'in', 'writeIndex', (f) => f.peekHeader('in', 'writeIndex') + 4),
@@ -161,7 +168,4 @@ export const malformations = {
   'unknown-flag': raw('unknown packet flag', packet({ flags: 0x8000 })),
   'unknown-type': raw('unknown packet type', packet({ type: 0x7777 })),
   'type-zero': raw('unknown packet type', packet({ type: 0 })),
-} as const satisfies Record<string, Malformation>;
-
-/** Name of a {@link malformations} entry. */
-export type MalformationName = keyof typeof malformations;
+};

@@ -101,7 +101,10 @@ class ChildHost implements HostProcess {
     stdin.on('error', () => undefined);
     createInterface({ input: stdout }).on('line', (line) => this.#onLine(line));
     this.ended = new Promise((resolve) => {
-      child.once('error', (cause) => this.#onEnd(new VmbusError('ERR_VMBUS_SYSTEM', 'cannot start the host process', { cause })));
+      child.once('error', (cause) => {
+        this.#onEnd(new VmbusError('ERR_VMBUS_SYSTEM', 'cannot start the host process', { cause }));
+        resolve(null);
+      });
       child.once('close', (status) => {
         this.#onEnd(new VmbusError('ERR_VMBUS_CLOSED', `the host process ended with status ${status ?? 'none'}`));
         resolve(status);
