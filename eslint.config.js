@@ -25,13 +25,10 @@ function boundary(room, allowed) {
         {
           patterns: [
             {
-              group: others.flatMap((r) => [`**/${r}/*`, `**/${r}/**`]),
+              regex: `^(\\.\\./)+(${others.join('|')})/`,
               message: `lib/${room} may import from: ${allowed.join(', ') || 'nothing but files directly under lib/'}.`,
             },
-            {
-              group: ['**/lib/index.js', '../index.js', '../../index.js'].filter(() => room !== 'cli'),
-              message: 'Only the command imports the public surface.',
-            },
+            { regex: '^(\\.\\./)+index\\.js$', message: 'Only the command imports the public surface.' },
           ],
         },
       ],
@@ -81,12 +78,9 @@ export default tseslint.config(
         {
           patterns: [
             {
-              group: [
-                ...Object.keys(rooms)
-                  .filter((r) => r !== 'host')
-                  .flatMap((r) => [`**/${r}/*`, `**/${r}/**`]),
-                '**/host/[!i]*',
-              ],
+              regex: `^(\\.\\./)+((${Object.keys(rooms)
+                .filter((r) => r !== 'host')
+                .join('|')})/|host/(?!index\\.js$))`,
               message: 'The command is the first user of the public surface: import index.js or host/index.js.',
             },
           ],
