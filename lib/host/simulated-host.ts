@@ -10,7 +10,7 @@ import type { Server } from 'node:net';
 
 import { invalidType, invalidValue, outOfRange, VmbusError } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
-import { loadBinding } from '../native/load.js';
+import { native } from '../native/load.js';
 import { serveControl } from './local/control.js';
 import { LocalDevice } from './local/device.js';
 import { DriverModel } from './local/drivers.js';
@@ -182,7 +182,7 @@ export class SimulatedHost implements AsyncDisposable {
     if (this.#devices.has(guid)) throw invalidValue('instanceGuid', 'must differ from the other devices\'', guid);
     const device = new LocalDevice(provider, guid, {
       tree: this.#tree,
-      binding: loadBinding(),
+      binding: native(),
       relids: this.#relids,
       minors: this.#minors,
       cpus: this.#cpus,

@@ -40,7 +40,9 @@ export class ChannelRecord {
   #host: RingHostChannel | null = null;
   #end: ServedRingEnd | null = null;
   #facts: RingFacts = null;
+  /** Interrupts over rings that are gone, and over the present ones in all their openings. */
   #interruptsBefore = 0;
+  #interruptsNow = 0;
   #events = 0;
 
   /** Makes the folder. */
@@ -66,7 +68,7 @@ export class ChannelRecord {
 
   /** Interrupts given to the guest so far. */
   get interrupts(): number {
-    return this.#interruptsBefore + (this.#end && this.#facts ? (this.#facts[Inspect.doorbells] ?? 0) : 0);
+    return this.#interruptsBefore + this.#interruptsNow;
   }
 
   /** Ring words of the last look; null before the first opening. */
@@ -87,6 +89,8 @@ export class ChannelRecord {
   hideRing(): void {
     this.#plan.tree.remove(`${this.folder}/ring`);
     this.ring = null;
+    this.#interruptsBefore = this.interrupts;
+    this.#interruptsNow = 0;
   }
 
   /** Begins an opening: `onOpen` gives the session. */
@@ -105,7 +109,6 @@ export class ChannelRecord {
   /** Ends an opening; the ring words stay as they were last, as in the kernel. */
   close(): void {
     this.look();
-    this.#interruptsBefore = this.interrupts;
     const host = this.#host;
     this.#end = null;
     this.#host = null;
@@ -116,7 +119,9 @@ export class ChannelRecord {
   look(): void {
     if (!this.#end) return;
     const facts = new Float64Array(Inspect.words);
-    if (this.#end.inspect(facts) >= 0) this.#facts = facts;
+    if (this.#end.inspect(facts) < 0) return;
+    this.#facts = facts;
+    this.#interruptsNow = facts[Inspect.doorbells] ?? 0;
   }
 
   /** Writes the attributes that changed. */
