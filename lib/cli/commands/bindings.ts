@@ -19,7 +19,7 @@ async function list(context: Context): Promise<void> {
   const { out } = context;
   const { classOfGuid, listBindings } = await import('../../index.js');
   const { root } = await context.bus();
-  const bindings = listBindings({ root });
+  const bindings = listBindings(root);
   if (out.json) return out.document('vmbus.bindings/1', { root, bindings });
   if (bindings.length === 0) return out.note('no device is held for user space');
   const columns = [{ title: 'CLASS' }, { title: 'DEVICE' }, { title: 'HELD BY' }, { title: 'BACK TO' }, { title: 'SINCE' }, { title: 'HOW LONG' }];

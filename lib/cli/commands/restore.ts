@@ -3,8 +3,11 @@
 // `hv restore`: gives devices back to the drivers they had before `hv bind`.
 
 import type { Command } from 'commander';
-import type { RestoreResult } from '../../index.js';
+import type { Bus, Guid, RestoreResult } from '../../index.js';
 import type { Context } from '../context.js';
+import { exitCodeFor } from '../exit-codes.js';
+import { printFailure } from '../failure.js';
+import type { Output } from '../output.js';
 import { printPlan } from '../plan-text.js';
 import { examples } from '../program.js';
 import { UsageError } from '../usage-error.js';
@@ -27,7 +30,7 @@ export function define(command: Command, action: Action): void {
     .action(action(restore));
 }
 
-async function restore(context: Context, name: string | undefined, options: Options): Promise<void> {
+async function restore(context: Context, name: string | undefined, options: Options): Promise<number> {
   if ((name === undefined) === (options.all !== true)) {
     throw new UsageError('name a device, or say --all', '"hv bindings" lists the devices held');
   }
@@ -35,14 +38,36 @@ async function restore(context: Context, name: string | undefined, options: Opti
   const { listBindings, restoreDevice } = await import('../../index.js');
   const bus = await context.bus();
   const { dryRun = false, force = false } = options;
-  const wanted = name === undefined ? listBindings({ root: bus.root }).map(({ record }) => record.device) : [bus.device(name).id];
+  const wanted = name === undefined ? listBindings(bus.root).map(({ record }) => record.device) : [await deviceId(bus, name)];
   const restored: RestoreResult[] = [];
-  for (const id of wanted) restored.push(await restoreDevice({ root: bus.root, id }, { dryRun, force }));
-  if (out.json) return out.document('vmbus.restore/1', { root: bus.root, dryRun, restored });
-  if (restored.length === 0) return out.note('no device is held for user space');
+  let status = 0;
+  for (const id of wanted) {
+    try {
+      restored.push(await restoreDevice({ root: bus.root, id }, { dryRun, force }));
+    } catch (error) {
+      // One device that cannot be given back must not keep the others.
+      if (wanted.length === 1) throw error;
+      printFailure(error, out);
+      status ||= exitCodeFor(error);
+    }
+  }
+  if (out.json) out.document('vmbus.restore/1', { root: bus.root, dryRun, restored });
+  else tell(restored, { out, dryRun });
+  if (wanted.length === 0) out.note('no device is held for user space');
+  return status;
+}
+
+/** A device that is gone still has its record, and is known by its GUID only. */
+async function deviceId(bus: Bus, name: string): Promise<Guid> {
+  const { isGuid, listBindings, parseGuid } = await import('../../index.js');
+  const id = isGuid(name) ? parseGuid(name) : null;
+  return id !== null && listBindings(bus.root).some(({ record }) => record.device === id) ? id : bus.device(name).id;
+}
+
+function tell(restored: readonly RestoreResult[], { out, dryRun }: { readonly out: Output; readonly dryRun: boolean }): void {
   for (const { device, driver, steps, warnings } of restored) {
     for (const warning of warnings) out.note(warning);
     printPlan(steps, out, { dryRun });
-    if (!dryRun) out.line(`${device} is bound to ${driver ?? 'no driver'} again`);
+    if (!dryRun) out.line(`${device} is bound to ${driver ?? 'no driver'} now`);
   }
 }
