@@ -6,6 +6,9 @@
 // Handles are positive integers, valid in the environment (main thread or worker) that made them, and never reused.
 // A function given a handle that is not open answers `Status.closed`.
 
+/** Version of this surface; an addon of another one is not used. */
+export const ABI = 1;
+
 /** What calls answer instead of a count, always negative. Violations of the ring rules are `-1 … -99`. */
 export const Status = {
   /** The handle is closed. */
@@ -73,12 +76,23 @@ export const Row = { type: 0, flags: 1, offset: 2, length: 3, idLow: 4, idHigh: 
 /** Positions in the array that `inspectChannel` fills (numbers, doubles). */
 export const Inspect = {
   /** Words of the ring this end reads: write index, read index, interrupt mask, pending send size, feature bits. */
-  inWrite: 0, inRead: 1, inMask: 2, inPending: 3, inFeatures: 4,
+  inWrite: 0,
+  inRead: 1,
+  inMask: 2,
+  inPending: 3,
+  inFeatures: 4,
   /** The same of the ring this end writes. */
-  outWrite: 5, outRead: 6, outMask: 7, outPending: 8, outFeatures: 9,
+  outWrite: 5,
+  outRead: 6,
+  outMask: 7,
+  outPending: 8,
+  outFeatures: 9,
   /** Data bytes of one ring. */
   dataBytes: 10,
-  packetsIn: 11, bytesIn: 12, packetsOut: 13, bytesOut: 14,
+  packetsIn: 11,
+  bytesIn: 12,
+  packetsOut: 13,
+  bytesOut: 14,
   /** Signals given to the peer: after writing, and after freeing space it waits for. */
   doorbells: 15,
   /** Times a write found the ring full. */
@@ -139,13 +153,20 @@ export interface Binding {
    * Opens a node off the event loop, maps its rings and starts listening. `onEvent` gets a `LeaseEvent`, once per wake.
    * `done` gets (errno, stage, lease): 0, 0, handle on success.
    */
-  openLease(path: string, plan: OpenPlan, onEvent: (event: number) => void,
-    done: (errno: number, stage: number, lease: number) => void): void;
+  openLease(
+    path: string,
+    plan: OpenPlan,
+    onEvent: (event: number) => void,
+    done: (errno: number, stage: number, lease: number) => void,
+  ): void;
   /** A number that names this lease in the whole process, for {@link attachLease} in a worker thread. */
   leaseToken(lease: number): number;
   /** Opens the node of a living lease once more for this environment: own wakes, same mapping. Ends with the owner. */
-  attachLease(token: number, onEvent: (event: number) => void,
-    done: (errno: number, stage: number, lease: number) => void): void;
+  attachLease(
+    token: number,
+    onEvent: (event: number) => void,
+    done: (errno: number, stage: number, lease: number) => void,
+  ): void;
   /** Closes all channels of the lease, unmaps, closes the node off the event loop; `done(errno)` when the kernel is through. */
   closeLease(lease: number, done: (errno: number) => void): void;
   /** Whether the lease keeps the event loop alive. */
@@ -167,7 +188,15 @@ export interface Binding {
    */
   drain(channel: number, maxPackets: number): number;
   /** Writes one packet, publishes, rings the doorbell if needed. 0 or a status. `offset8` is 2 for plain packets. */
-  write(channel: number, type: number, flags: number, idLow: number, idHigh: number, offset8: number, body: Uint8Array): number;
+  write(
+    channel: number,
+    type: number,
+    flags: number,
+    idLow: number,
+    idHigh: number,
+    offset8: number,
+    body: Uint8Array,
+  ): number;
   /** Writes `count` packets from row `first` of the send index; one publish, one doorbell. Answers how many, or a status. */
   writeMany(channel: number, first: number, count: number): number;
   /** Asks the host for a wake when `bytes` of payload fit. 1 = they fit now, 0 = a wake will follow. */
@@ -180,7 +209,12 @@ export interface Binding {
   // -- serving: the simulated host's end --------------------------------------------------------------------------------
 
   /** Serves a simulated UIO node: a seqpacket socket at `path`, rings of `ringBytes` (both) in sealed memory. */
-  serveNode(path: string, ringBytes: number, monitorId: number, onEvent: (event: number, value: number) => void): number;
+  serveNode(
+    path: string,
+    ringBytes: number,
+    monitorId: number,
+    onEvent: (event: number, value: number) => void,
+  ): number;
   /** Adds rings for a subchannel; answers a ring number > 0 (the primary's is 0) or a negative errno. */
   addRing(node: number, ringBytes: number, monitorId: number): number;
   removeRing(node: number, ring: number): void;

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# The addon: ring code, system calls, and their Node-API surface. Built by scripts/build-native.mjs.
+# `sanitize` is none, address (with undefined), thread or undefined.
+{
+  "variables": { "sanitize%": "none" },
+  "targets": [
+    {
+      "target_name": "vmbus",
+      "dependencies": ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api"],
+      "sources": [
+        "<!@(node -p \"['core', 'os', 'binding'].flatMap((part) => require('fs').readdirSync('native/' + part).filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/' + part + '/' + name)).join(' ')\")"
+      ],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+        "NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS"
+      ],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-O3"],
+      # As system headers: the warnings below are for our own code.
+      "cflags_cc": [
+        "-isystem<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")",
+        "-isystem<(node_root_dir)/include/node",
+        "-std=c++20",
+        "-fvisibility=hidden",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Wshadow",
+        "-Wconversion",
+        "-ffile-prefix-map=<(module_root_dir)=."
+      ],
+      "ldflags": ["-Wl,-z,nodelete", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL"],
+      "conditions": [
+        ["sanitize=='none'", { "cflags_cc": ["-O3", "-g1"] }],
+        ["sanitize=='address'", {
+          "cflags_cc": ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-omit-frame-pointer", "-O1", "-g"],
+          "ldflags": ["-fsanitize=address,undefined"]
+        }],
+        ["sanitize=='undefined'", {
+          "cflags_cc": ["-fsanitize=undefined", "-fno-sanitize=vptr", "-fno-omit-frame-pointer", "-O1", "-g"],
+          "ldflags": ["-fsanitize=undefined"]
+        }],
+        ["sanitize=='thread'", {
+          "cflags_cc": ["-fsanitize=thread", "-fno-omit-frame-pointer", "-O1", "-g"],
+          "ldflags": ["-fsanitize=thread"]
+        }]
+      ]
+    }
+  ]
+}

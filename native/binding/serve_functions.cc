@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+//
+// The simulated host's end: serving nodes, their rings, the host's ends of the channels.
+// Called by: lib/host through lib/native/binding.ts. Calls: node_entry, os/node_server.
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "../os/doorbell.h"
+#include "../os/node_server.h"
+#include "../os/status.h"
+#include "arguments.h"
+#include "channel_entry.h"
+#include "env_state.h"
+#include "functions.h"
+#include "node_entry.h"
+
+namespace vmbus::binding {
+
+namespace {
+
+constexpr int64_t kMaxRingBytes = UINT32_MAX;
+constexpr int64_t kMaxRing = INT32_MAX;
+
+Napi::Value ServeNode(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto path = arguments.Text(0, "path");
+  if (!path) return {};
+  const auto bytes = arguments.Integer(1, "ringBytes", 0, kMaxRingBytes);
+  if (!bytes) return {};
+  const auto monitor_id = arguments.Integer(2, "monitorId", -1, os::kMaxMonitorId);
+  if (!monitor_id) return {};
+  auto on_event = arguments.Function(3, "onEvent");
+  if (!on_event) return {};
+  EnvState& state = arguments.state();
+  auto server = os::NodeServer::Listen(*path, static_cast<uint64_t>(*bytes),
+                                       static_cast<int>(*monitor_id));
+  if (!server.ok()) return arguments.Number(-server.error());
+  auto entry = std::make_shared<NodeEntry>(state, server.Take(), std::move(*on_event));
+  int error = entry->Watch();
+  const int32_t handle = error == 0 ? state.nodes.Add(entry) : 0;
+  if (handle != 0) return arguments.Number(handle);
+  entry->Close();
+  return arguments.Number(error == 0 ? -EMFILE : -error);
+}
+
+// The node of the first argument; null when it is closed, nothing with an exception pending.
+std::optional<NodeEntry*> ReadNode(const Arguments& arguments) {
+  const auto handle = arguments.Handle(0);
+  if (!handle) return std::nullopt;
+  return arguments.state().nodes.Find(*handle);
+}
+
+Napi::Value AddRing(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  const auto bytes = arguments.Integer(1, "ringBytes", 0, kMaxRingBytes);
+  if (!bytes) return {};
+  const auto monitor_id = arguments.Integer(2, "monitorId", -1, os::kMaxMonitorId);
+  if (!monitor_id) return {};
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  auto ring = (*node)->server().AddRing(static_cast<uint64_t>(*bytes),
+                                        static_cast<int>(*monitor_id));
+  return arguments.Number(ring.ok() ? ring.value() : -ring.error());
+}
+
+void RemoveRing(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return;
+  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
+  if (ring && *node != nullptr) (*node)->server().RemoveRing(static_cast<int>(*ring));
+}
+
+Napi::Value RingDescriptor(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
+  if (!ring) return {};
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  const int fd = (*node)->server().RingDescriptor(static_cast<int>(*ring));
+  return arguments.Number(fd < 0 ? -ENOENT : fd);
+}
+
+Napi::Value AttachHost(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
+  if (!ring) return {};
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  std::shared_ptr<os::Channel> channel = (*node)->server().Host(static_cast<int>(*ring));
+  if (channel == nullptr) return arguments.Number(-ENOENT);
+  const int32_t handle = arguments.state().channels.Add(
+      std::make_shared<ChannelEntry>(std::move(channel), *node));
+  return arguments.Number(handle == 0 ? -EMFILE : handle);
+}
+
+Napi::Value ResetRing(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
+  if (!ring) return {};
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  const std::shared_ptr<os::Channel> channel = (*node)->server().Host(static_cast<int>(*ring));
+  return arguments.Number(channel == nullptr ? -ENOENT : channel->Reset());
+}
+
+void WakeGuest(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (node && *node != nullptr) (*node)->server().Wake();
+}
+
+void CloseNode(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto handle = arguments.Handle(0);
+  if (!handle) return;
+  const std::shared_ptr<NodeEntry> node = arguments.state().nodes.Remove(*handle);
+  if (node != nullptr) node->Close();
+}
+
+void RefNode(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return;
+  const auto keep = arguments.Boolean(1, "keep");
+  if (keep && *node != nullptr) (*node)->Keep(*keep);
+}
+
+}  // namespace
+
+void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
+  exports.Set("serveNode", Napi::Function::New<ServeNode>(env, "serveNode", state));
+  exports.Set("addRing", Napi::Function::New<AddRing>(env, "addRing", state));
+  exports.Set("removeRing", Napi::Function::New<RemoveRing>(env, "removeRing", state));
+  exports.Set("ringDescriptor", Napi::Function::New<RingDescriptor>(env, "ringDescriptor", state));
+  exports.Set("attachHost", Napi::Function::New<AttachHost>(env, "attachHost", state));
+  exports.Set("resetRing", Napi::Function::New<ResetRing>(env, "resetRing", state));
+  exports.Set("wakeGuest", Napi::Function::New<WakeGuest>(env, "wakeGuest", state));
+  exports.Set("closeNode", Napi::Function::New<CloseNode>(env, "closeNode", state));
+  exports.Set("refNode", Napi::Function::New<RefNode>(env, "refNode", state));
+}
+
+}  // namespace vmbus::binding

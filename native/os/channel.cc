@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+//
+// Channels; see channel.h.
+
+#include "channel.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "../core/ring_layout.h"
+#include "status.h"
+
+namespace vmbus::os {
+
+namespace {
+
+using core::ControlWords;
+using core::Edge;
+using core::RingWriter;
+using core::Word;
+
+uint32_t PageSize() {
+  static const auto size = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+// Numbers that a row must keep within; offset8 counts from the descriptor.
+constexpr int32_t kMaxField = 0xffff;
+
+}  // namespace
+
+RingPair SplitRings(std::byte* rings, size_t bytes, End end) {
+  const auto half = static_cast<uint32_t>(bytes / 2);
+  const core::RingMemory first = core::RingAt(rings, half, PageSize());
+  const core::RingMemory second = core::RingAt(rings + half, half, PageSize());
+  return end == End::kGuest ? RingPair{second, first} : RingPair{first, second};
+}
+
+bool IsRingPairSize(uint64_t bytes) {
+  const uint64_t page = PageSize();
+  return bytes % (2 * page) == 0 && bytes >= 4 * page && bytes / 2 - page <= core::kMaxDataBytes;
+}
+
+Channel::Channel(Mapping rings, End end, std::unique_ptr<Doorbell> doorbell,
+                 std::shared_ptr<LinkState> link)
+    : rings_(std::move(rings)),
+      memory_(SplitRings(rings_.data(), rings_.size(), end)),
+      doorbell_(std::move(doorbell)),
+      link_(std::move(link)),
+      reader_(memory_.in),
+      writer_(memory_.out) {
+  StartAfresh();
+}
+
+Channel::~Channel() { Close(); }
+
+// Whatever the last user left in the two words that are ours.
+void Channel::StartAfresh() {
+  reader_.Mask();
+  armed_ = false;
+  ControlWords(memory_.out).Store<Edge::kUnordered>(Word::kPendingSendSize, 0);
+}
+
+int32_t Channel::Unusable() const {
+  if (closed_) [[unlikely]] return kClosed;
+  return link_->IsGone() ? kRescinded : 0;
+}
+
+bool Channel::IsArmed() const {
+  return armed_ && armed_at_wake_ == link_->wakes.load(std::memory_order_relaxed);
+}
+
+// The ring looked empty. 0 = and stays so until a wake, 1 = look again.
+int32_t Channel::ArmOrContinue() {
+  if (!arming_ || IsArmed()) return 0;
+  const uint64_t wakes = link_->wakes.load(std::memory_order_relaxed);
+  armed_ = reader_.Arm();
+  if (!armed_) return 1;
+  armed_at_wake_ = wakes;
+  totals_.arms += 1;
+  return 0;
+}
+
+int32_t Channel::Look() {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  if (reader_.violation() != core::Violation::kNone) return ViolationStatus(reader_.violation());
+  // A glance, not a decision: Arm and Drain look again, in order and with checks.
+  const uint32_t write_index = ControlWords(memory_.in).Load<Edge::kUnordered>(Word::kWriteIndex);
+  if (write_index != reader_.read_index()) return 1;
+  return ArmOrContinue();
+}
+
+int32_t Channel::Drain(std::span<std::byte> arena, std::span<int32_t> index, uint32_t max_packets) {
+  const std::lock_guard lock(gate_);
+  if (index.size() < core::kIndexRowWords || max_packets == 0) return kBadRow;
+  if (const int32_t status = Unusable(); status != 0) return status;
+  int32_t result = DrainOnce(arena, index, max_packets);
+  while (result == 0) {
+    if (ArmOrContinue() == 0) break;
+    result = DrainOnce(arena, index, max_packets);
+  }
+  // Pages that vanished during the copy were answered with zeros: nothing of this batch is worth anything.
+  return link_->IsGone() ? kRescinded : result;
+}
+
+int32_t Channel::DrainOnce(std::span<std::byte> arena, std::span<int32_t> index,
+                           uint32_t max_packets) {
+  const core::RingReader::Batch batch = reader_.Drain(arena, index, max_packets);
+  if (batch.count == 0) {
+    if (batch.violation != core::Violation::kNone) return ViolationStatus(batch.violation);
+    if (batch.needed == 0) return 0;
+    index[0] = static_cast<int32_t>(batch.needed);
+    return kArenaTooSmall;
+  }
+  if (armed_) {
+    armed_ = false;
+    reader_.Mask();
+  }
+  if (reader_.Publish()) Signal();
+  return static_cast<int32_t>(batch.count);
+}
+
+int32_t Channel::Write(const RingWriter::Packet& packet) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  const RingWriter::Status status = writer_.Write(packet);
+  if (status != RingWriter::Status::kWritten) return Finish(status);
+  writer_.ClearAwaitSpace();
+  if (writer_.Publish()) Signal();
+  return link_->IsGone() ? kRescinded : 0;
+}
+
+// The answer to a packet that was not written.
+int32_t Channel::Finish(RingWriter::Status status) {
+  switch (status) {
+    case RingWriter::Status::kWritten:
+      return 0;
+    case RingWriter::Status::kTooLarge:
+      return kTooLarge;
+    case RingWriter::Status::kViolation:
+      return link_->IsGone() ? kRescinded : ViolationStatus(writer_.violation());
+    case RingWriter::Status::kFull:
+      break;
+  }
+  totals_.fulls += 1;
+  return kFull;
+}
+
+int32_t Channel::WriteRow(std::span<const std::byte> arena, const int32_t* row) {
+  const int32_t type = row[0];
+  const auto flags_and_offset = static_cast<uint32_t>(row[1]);
+  const uint32_t offset8 = flags_and_offset >> 16;
+  if (type < 0 || type > kMaxField || offset8 < core::kDescriptorUnits) return kBadRow;
+  const int64_t headers = int64_t{offset8 - core::kDescriptorUnits} * core::kUnitBytes;
+  const int64_t start = int64_t{row[2]} - headers;
+  const int64_t length = int64_t{row[3]} + headers;
+  if (row[3] < 0 || start < 0 || start + length > static_cast<int64_t>(arena.size())) return kBadRow;
+  const uint64_t id = uint64_t{static_cast<uint32_t>(row[5])} << 32 | static_cast<uint32_t>(row[4]);
+  return Finish(writer_.Write(
+      {static_cast<uint16_t>(type), static_cast<uint16_t>(flags_and_offset & 0xffff),
+       static_cast<uint16_t>(offset8), id,
+       arena.subspan(static_cast<size_t>(start), static_cast<size_t>(length))}));
+}
+
+int32_t Channel::WriteRows(std::span<const std::byte> arena, std::span<const int32_t> index,
+                           uint32_t first, uint32_t count) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  const size_t rows = index.size() / core::kIndexRowWords;
+  if (first > rows || count > rows - first) return kBadRow;
+  int32_t written = 0;
+  int32_t status = 0;
+  const int32_t* row = index.data() + size_t{first} * core::kIndexRowWords;
+  for (; written < static_cast<int32_t>(count); ++written, row += core::kIndexRowWords) {
+    status = WriteRow(arena, row);
+    if (status != 0) break;
+  }
+  if (written == 0) return status == kFull ? 0 : status;
+  writer_.ClearAwaitSpace();
+  if (writer_.Publish()) Signal();
+  return link_->IsGone() ? kRescinded : written;
+}
+
+int32_t Channel::AwaitSpace(uint32_t body_bytes) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  if (body_bytes > writer_.largest_packet()) return kTooLarge;
+  const bool fits = writer_.AwaitSpace(body_bytes);
+  if (writer_.violation() != core::Violation::kNone) return ViolationStatus(writer_.violation());
+  return fits ? 1 : 0;
+}
+
+int32_t Channel::LargestPayload() {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  return static_cast<int32_t>(writer_.largest_packet());
+}
+
+int32_t Channel::SetArming(bool on) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  arming_ = on;
+  if (!on) {
+    armed_ = false;
+    reader_.Mask();
+  }
+  return 0;
+}
+
+void Channel::Signal() {
+  if (drop_signals_ > 0) {
+    drop_signals_ -= 1;
+    return;
+  }
+  totals_.doorbells += 1;
+  doorbell_->Ring();
+  // The kernel may have unmasked our ring with it, and we are about to drain on.
+  if (doorbell_->MayUnmask() && !armed_) reader_.Mask();
+}
+
+bool Channel::Inspect(ChannelInspection* out) {
+  const std::lock_guard lock(gate_);
+  if (closed_) return false;
+  *out = totals_;
+  out->in = core::SnapshotRing(memory_.in);
+  out->out = core::SnapshotRing(memory_.out);
+  out->data_bytes = memory_.in.data_size;
+  out->packets_in += reader_.packets();
+  out->bytes_in += reader_.body_bytes();
+  out->packets_out += writer_.packets();
+  out->bytes_out += writer_.body_bytes();
+  const core::Violation broken = reader_.violation() != core::Violation::kNone ? reader_.violation()
+                                                                               : writer_.violation();
+  out->violation = static_cast<int32_t>(broken);
+  return true;
+}
+
+bool Channel::IsOpen() {
+  const std::lock_guard lock(gate_);
+  return !closed_;
+}
+
+void Channel::Close() {
+  const std::lock_guard lock(gate_);
+  closed_ = true;
+  rings_.Unmap();
+  doorbell_.reset();
+}
+
+int32_t Channel::Reset() {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  core::ResetRing(memory_.in);
+  core::ResetRing(memory_.out);
+  totals_.packets_in += reader_.packets();
+  totals_.bytes_in += reader_.body_bytes();
+  totals_.packets_out += writer_.packets();
+  totals_.bytes_out += writer_.body_bytes();
+  reader_ = core::RingReader(memory_.in);
+  writer_ = core::RingWriter(memory_.out);
+  StartAfresh();
+  return 0;
+}
+
+int32_t Channel::DropSignals(uint32_t count) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  drop_signals_ = count;
+  return 0;
+}
+
+int32_t Channel::PokeHeader(bool out_ring, uint32_t byte_offset, uint32_t value) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  if (byte_offset % sizeof(value) != 0 || byte_offset >= core::kHeaderBytes) return kBadRow;
+  const ControlWords words(out_ring ? memory_.out : memory_.in);
+  words.Store<Edge::kDataThenWriteIndex>(static_cast<Word>(byte_offset), value);
+  return 0;
+}
+
+// What the writer could never be made to write: no descriptor, no trailer, no check. The index stays aligned; a crooked
+// one is what PokeHeader is for.
+int32_t Channel::WriteRaw(std::span<const std::byte> bytes) {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  if (bytes.size() >= memory_.out.data_size) return kTooLarge;
+  const uint32_t start = writer_.write_index();
+  const core::RingData data(memory_.out);
+  data.CopyIn(start, bytes.data(), static_cast<uint32_t>(bytes.size()));
+  const uint32_t next = core::Advance(
+      start, core::RoundUpToUnit(static_cast<uint32_t>(bytes.size())), data.size());
+  ControlWords(memory_.out).Store<Edge::kDataThenWriteIndex>(Word::kWriteIndex, next);
+  totals_.packets_out += writer_.packets();
+  totals_.bytes_out += writer_.body_bytes();
+  writer_ = RingWriter(memory_.out);
+  Signal();
+  return 0;
+}
+
+}  // namespace vmbus::os

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// Leases; see lease.h.
+
+#include "lease.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <chrono>
+
+#include "node_path.h"
+#include "simulated_node.h"
+#include "uio_device.h"
+
+namespace vmbus::os {
+
+namespace {
+
+// How long a close waits for worker threads to let go; a worker in a long computation must not hold it for ever.
+constexpr std::chrono::seconds kAttachmentPatience{5};
+
+// Every living lease of the process, by token. Never destroyed: threads may still close leases while the process exits.
+struct Registry {
+  std::mutex mutex;
+  std::map<uint64_t, std::weak_ptr<Lease>> leases;
+};
+
+Registry& LeaseRegistry() {
+  static auto* const registry = new Registry;
+  return *registry;
+}
+
+uint64_t NextToken() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1);
+}
+
+// An open channel's rings have indices inside the data area: both zero after a first open, anything legal after another.
+core::Violation CheckHeaders(const RingPair& rings) {
+  const core::RingReader reader(rings.in);
+  if (reader.violation() != core::Violation::kNone) return reader.violation();
+  // The writer's constructor checks both of its indices; so take it for both rings.
+  const core::RingWriter inbound(rings.in);
+  if (inbound.violation() != core::Violation::kNone) return inbound.violation();
+  return core::RingWriter(rings.out).violation();
+}
+
+OpenResult OpenNode(const OpenPlan& plan) {
+  Result<FoundNode> found = FindNode(plan.path);
+  if (!found.ok()) return OpenFailure{found.error(), OpenStage::kFind};
+  switch (found.value().status.st_mode & S_IFMT) {
+    case S_IFCHR:
+      return OpenUioDevice(found.value(), plan);
+    case S_IFSOCK:
+      return ConnectSimulatedNode(found.value(), plan);
+    default:
+      return OpenFailure{0, OpenStage::kKind};
+  }
+}
+
+}  // namespace
+
+LeaseResult Lease::Open(const OpenPlan& plan) {
+  OpenResult opened = OpenNode(plan);
+  if (const auto* failure = std::get_if<OpenFailure>(&opened)) return *failure;
+  auto& node = *std::get_if<OpenedNode>(&opened);
+
+  const RingPair rings = SplitRings(node.rings.data(), node.rings.size(), End::kGuest);
+  const uint32_t mask = core::SnapshotRing(rings.in).interrupt_mask;
+  const core::Violation broken = CheckHeaders(rings);
+  if (node.link->IsGone()) return OpenFailure{EIO, OpenStage::kMapRing};
+  if (broken != core::Violation::kNone) {
+    return OpenFailure{static_cast<int>(broken), OpenStage::kHeader};
+  }
+  auto lease = std::make_shared<Lease>(plan, std::move(node), mask);
+  Registry& registry = LeaseRegistry();
+  const std::lock_guard lock(registry.mutex);
+  registry.leases.emplace(lease->token(), lease);
+  return lease;
+}
+
+std::shared_ptr<Lease> Lease::Find(uint64_t token) {
+  Registry& registry = LeaseRegistry();
+  const std::lock_guard lock(registry.mutex);
+  const auto found = registry.leases.find(token);
+  return found == registry.leases.end() ? nullptr : found->second.lock();
+}
+
+Lease::Lease(const OpenPlan& plan, OpenedNode node, uint32_t mask_at_open)
+    : token_(NextToken()),
+      plan_(plan),
+      node_(std::move(node)),
+      facts_{node_.kind, node_.rings.size(), mask_at_open, node_.from_ring_file} {
+  primary_ = std::make_shared<Channel>(std::move(node_.rings), End::kGuest,
+                                       MakeDoorbell(plan.relid, node_.monitor_id), node_.link);
+}
+
+Lease::~Lease() { static_cast<void>(Close()); }
+
+std::unique_ptr<Doorbell> Lease::MakeDoorbell(int relid, int monitor_id) {
+  const bool fast = monitor_id >= 0 && node_.monitor_page.data() != nullptr;
+  if (!fast) return std::make_unique<IrqDoorbell>(node_.node.get(), node_.link);
+  return std::make_unique<MonitorDoorbell>(node_.interrupt_page.data(), node_.monitor_page.data(),
+                                           relid, monitor_id);
+}
+
+std::shared_ptr<Channel> Lease::Primary() {
+  const std::lock_guard lock(mutex_);
+  return closed_ ? nullptr : primary_;
+}
+
+Result<std::shared_ptr<Channel>> Lease::Subchannel(const std::string& ring_file, int relid,
+                                                   int monitor_id) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return Errno{EBADF};
+  if (std::shared_ptr<Channel> known = subchannels_[relid].lock()) return known;
+  if (monitor_id >= 0 && node_.monitor_page.data() == nullptr) return Errno{ENOTSUP};
+
+  UniqueFd file(open(ring_file.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.valid()) return LastErrno();
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) return LastErrno();
+  if (!S_ISREG(status.st_mode)) return Errno{EINVAL};
+  const auto bytes = static_cast<uint64_t>(status.st_size);
+  if (status.st_size < 0 || !IsRingPairSize(bytes)) return Errno{EPROTO};
+  Result<Mapping> rings = Mapping::Map(file.get(), bytes, 0, node_.link);
+  if (!rings.ok()) return Errno{rings.error()};
+
+  const RingPair pair = SplitRings(rings.value().data(), bytes, End::kGuest);
+  if (CheckHeaders(pair) != core::Violation::kNone) return Errno{EPROTO};
+  if (node_.link->IsGone()) return Errno{EIO};
+  auto channel = std::make_shared<Channel>(rings.Take(), End::kGuest,
+                                           MakeDoorbell(relid, monitor_id), node_.link);
+  subchannels_[relid] = channel;
+  return channel;
+}
+
+int Lease::Close() {
+  std::unique_lock lock(mutex_);
+  if (closed_) return 0;
+  closed_ = true;
+  {
+    Registry& registry = LeaseRegistry();
+    const std::lock_guard registry_lock(registry.mutex);
+    registry.leases.erase(token_);
+  }
+  for (auto& [relid, weak] : subchannels_) {
+    if (const std::shared_ptr<Channel> channel = weak.lock()) channel->Close();
+  }
+  primary_->Close();
+  for (auto& [attachment, on_owner_closed] : attachments_) {
+    if (on_owner_closed) std::exchange(on_owner_closed, nullptr)();
+  }
+  const bool alone = attachments_changed_.wait_for(lock, kAttachmentPatience,
+                                                   [this] { return attachments_.empty(); });
+  node_.interrupt_page.Unmap();
+  node_.monitor_page.Unmap();
+  node_.lock.Close();
+  node_.node.Close();
+  return alone ? 0 : ETIMEDOUT;
+}
+
+std::variant<std::unique_ptr<Attachment>, OpenFailure> Attachment::Open(
+    std::shared_ptr<Lease> lease, std::function<void()> on_owner_closed) {
+  Result<FoundNode> found = FindNode(lease->plan_.path);
+  if (!found.ok()) return OpenFailure{found.error(), OpenStage::kFind};
+  const bool device = lease->facts_.kind == NodeKind::kDevice;
+  // The path may mean another device by now.
+  struct stat held {};
+  fstat(lease->node_fd(), &held);
+  const bool same = device ? S_ISCHR(found.value().status.st_mode) &&
+                                 found.value().status.st_rdev == held.st_rdev
+                           : S_ISSOCK(found.value().status.st_mode);
+  if (!same) return OpenFailure{0, OpenStage::kKind};
+  Result<UniqueFd> node = device ? ReopenUioDevice(found.value())
+                                 : ReconnectSimulatedNode(found.value(), lease->plan_.timeout_ms);
+  if (!node.ok()) {
+    return OpenFailure{node.error(), device ? OpenStage::kOpen : OpenStage::kConnect};
+  }
+  auto attachment = std::make_unique<Attachment>(lease, node.Take());
+  const std::lock_guard lock(lease->mutex_);
+  if (lease->closed_) return OpenFailure{ECANCELED, OpenStage::kOpen};
+  lease->attachments_.emplace(attachment.get(), std::move(on_owner_closed));
+  return attachment;
+}
+
+Attachment::~Attachment() {
+  node_.Close();
+  const std::lock_guard lock(lease_->mutex_);
+  lease_->attachments_.erase(this);
+  lease_->attachments_changed_.notify_all();
+}
+
+}  // namespace vmbus::os

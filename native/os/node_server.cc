@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+//
+// Served nodes; see node_server.h.
+
+#include "node_server.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <utility>
+
+#include "doorbell.h"
+#include "node_handshake.h"
+#include "node_path.h"
+#include "sealed_memory.h"
+
+namespace vmbus::os {
+
+namespace {
+
+constexpr int kBacklog = 16;
+constexpr mode_t kSocketMode = 0600;
+
+size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+// The host's signal to the guest. The server outlives every open host end: it closes them.
+class WakeDoorbell final : public Doorbell {
+ public:
+  explicit WakeDoorbell(NodeServer* server) : server_(server) {}
+  void Ring() override { server_->Wake(); }
+
+ private:
+  NodeServer* server_;
+};
+
+struct SplitPath {
+  std::string directory;
+  std::string name;
+};
+
+SplitPath Split(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return {".", path};
+  return {path.substr(0, slash + 1), path.substr(slash + 1)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NodeServer>> NodeServer::Listen(const std::string& path, uint64_t ring_bytes,
+                                                       int monitor_id) {
+  std::unique_ptr<NodeServer> server(new NodeServer);
+  if (monitor_id < -1 || monitor_id > kMaxMonitorId) return Errno{EINVAL};
+  server->ring_bytes_ = ring_bytes;
+  if (monitor_id >= 0) {
+    if (const int error = server->MakePages(); error != 0) return Errno{error};
+  }
+  const Result<int> primary = server->AddRing(ring_bytes, monitor_id);
+  if (!primary.ok()) return Errno{primary.error()};
+
+  const SplitPath split = Split(path);
+  server->name_ = split.name;
+  server->directory_ = UniqueFd(open(split.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!server->directory_.valid()) return LastErrno();
+  Result<sockaddr_un> address = AddressInDirectory(server->directory_.get(), split.name);
+  if (!address.ok()) return Errno{address.error()};
+  server->listener_ = UniqueFd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!server->listener_.valid()) return LastErrno();
+  // The mode of the socket is the mode of the path that bind makes.
+  const int fd = server->listener_.get();
+  if (fchmod(fd, kSocketMode) != 0) return LastErrno();
+  const auto* bound = reinterpret_cast<const sockaddr*>(&address.value());
+  if (bind(fd, bound, sizeof(sockaddr_un)) != 0) return LastErrno();
+  server->bound_ = true;
+  if (listen(fd, kBacklog) != 0) return LastErrno();
+  return server;
+}
+
+NodeServer::~NodeServer() { Close(); }
+
+int NodeServer::MakePages() {
+  for (auto [memory, page] : {std::pair{&interrupt_memory_, &interrupt_page_},
+                              std::pair{&monitor_memory_, &monitor_page_}}) {
+    Result<UniqueFd> made = MakeSealedMemory("vmbus-page", PageSize());
+    if (!made.ok()) return made.error();
+    *memory = made.Take();
+    Result<Mapping> mapped = Mapping::Map(memory->get(), PageSize(), 0, link_);
+    if (!mapped.ok()) return mapped.error();
+    *page = mapped.Take();
+  }
+  return 0;
+}
+
+Result<NodeServer::Ring> NodeServer::MakeRing(uint64_t ring_bytes, int monitor_id) {
+  if (!IsRingPairSize(ring_bytes) || ring_bytes > UINT32_MAX) return Errno{EINVAL};
+  if (monitor_id < -1 || monitor_id > kMaxMonitorId) return Errno{EINVAL};
+  if (monitor_id >= 0 && !is_fast()) return Errno{ENOTSUP};
+  const auto bytes = static_cast<size_t>(ring_bytes);
+  Result<UniqueFd> memory = MakeSealedMemory("vmbus-rings", bytes);
+  if (!memory.ok()) return Errno{memory.error()};
+  Result<Mapping> mapping = Mapping::Map(memory.value().get(), bytes, 0, link_);
+  if (!mapping.ok()) return Errno{mapping.error()};
+  auto host = std::make_shared<Channel>(mapping.Take(), End::kHost,
+                                        std::make_unique<WakeDoorbell>(this), link_);
+  static_cast<void>(host->Reset());
+  return Ring{memory.Take(), std::move(host), monitor_id};
+}
+
+Result<int> NodeServer::AddRing(uint64_t ring_bytes, int monitor_id) {
+  Result<Ring> made = MakeRing(ring_bytes, monitor_id);
+  if (!made.ok()) return Errno{made.error()};
+  rings_.emplace(next_ring_, made.Take());
+  return next_ring_++;
+}
+
+void NodeServer::RemoveRing(int ring) {
+  const auto found = rings_.find(ring);
+  if (ring == 0 || found == rings_.end()) return;
+  found->second.host->Close();
+  rings_.erase(found);
+}
+
+int NodeServer::RingDescriptor(int ring) const {
+  const auto found = rings_.find(ring);
+  return found == rings_.end() ? -1 : found->second.memory.get();
+}
+
+std::shared_ptr<Channel> NodeServer::Host(int ring) {
+  const auto found = rings_.find(ring);
+  return found == rings_.end() ? nullptr : found->second.host;
+}
+
+Result<NodeServer::Accepted> NodeServer::Accept() {
+  UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd.valid()) return LastErrno();
+  if (connections_.size() >= kMaxConnections) return Errno{EMFILE};
+  const bool first = connections_.empty();
+  if (first) static_cast<void>(rings_.at(0).host->Reset());
+  if (const int error = SendHandshake(fd.get()); error != 0) return Errno{error};
+  const int number = fd.get();
+  connections_.emplace(number, std::move(fd));
+  return Accepted{number, first};
+}
+
+int NodeServer::SendHandshake(int fd) const {
+  const Ring& primary = rings_.at(0);
+  NodeHandshake message{kHandshakeMagic, kHandshakeVersion, static_cast<uint32_t>(PageSize()),
+                        static_cast<uint32_t>(ring_bytes_), primary.monitor_id, {}};
+  // A description of its own for each connection, so that the guests can lock each other out; ours goes at once.
+  Result<UniqueFd> rings = Reopen(primary.memory.get(), O_RDWR);
+  if (!rings.ok()) return rings.error();
+  const int fds[kHandshakeMaxFds] = {rings.value().get(), interrupt_memory_.get(),
+                                     monitor_memory_.get()};
+  const int count = primary.monitor_id < 0 ? kHandshakeFdsSlow : kHandshakeMaxFds;
+  const size_t fd_bytes = static_cast<size_t>(count) * sizeof(int);
+
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {};
+  iovec data{&message, sizeof(message)};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = CMSG_SPACE(fd_bytes);
+  cmsghdr* part = CMSG_FIRSTHDR(&header);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(fd_bytes);
+  memcpy(CMSG_DATA(part), fds, fd_bytes);
+  return sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+NodeServer::Message NodeServer::Read(int connection_fd) {
+  int32_t value = 0;
+  // MSG_TRUNC: the real length, also of a message that is too long.
+  const ssize_t received = recv(connection_fd, &value, sizeof(value), MSG_DONTWAIT | MSG_TRUNC);
+  if (received < 0 && (errno == EAGAIN || errno == EINTR)) return {Heard::kNothing, 0};
+  // What the kernel answers with EINVAL has no answer here: a guest that cannot count to 4 is dropped.
+  if (received != static_cast<ssize_t>(sizeof(value))) return {Heard::kGone, 0};
+  link_->wakes.fetch_add(1, std::memory_order_relaxed);
+  return {Heard::kDoorbell, value};
+}
+
+void NodeServer::Drop(int connection_fd) { connections_.erase(connection_fd); }
+
+void NodeServer::Wake() {
+  wake_count_ += 1;
+  for (const auto& [number, fd] : connections_) {
+    // A broken connection shows in its poll.
+    static_cast<void>(
+        send(number, &wake_count_, sizeof(wake_count_), MSG_NOSIGNAL | MSG_DONTWAIT));
+  }
+}
+
+bool NodeServer::TakeMonitorSignals() {
+  bool any = false;
+  for (const auto& [number, ring] : rings_) {
+    if (ring.monitor_id >= 0 && TakeMonitorBit(monitor_page_.data(), ring.monitor_id)) any = true;
+  }
+  if (!any) return false;
+  ClearInterruptBits(interrupt_page_.data());
+  link_->wakes.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void NodeServer::Close() {
+  for (auto& [number, ring] : rings_) ring.host->Close();
+  if (std::exchange(bound_, false)) unlinkat(directory_.get(), name_.c_str(), 0);
+  listener_.Close();
+  directory_.Close();
+  interrupt_page_.Unmap();
+  monitor_page_.Unmap();
+  rings_.clear();
+}
+
+}  // namespace vmbus::os

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+//
+// The guest's end of simulated nodes; see simulated_node.h.
+
+#include "simulated_node.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "channel.h"
+#include "doorbell.h"
+#include "node_handshake.h"
+
+namespace vmbus::os {
+
+namespace {
+
+constexpr int kRetryMs = 5;  // between two tries at a full backlog
+
+int64_t NowMs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// 0 when readable, else an errno.
+int WaitReadable(int fd, int64_t deadline) {
+  for (;;) {
+    const int64_t left = deadline - NowMs();
+    if (left <= 0) return ETIMEDOUT;
+    pollfd entry{fd, POLLIN, 0};
+    const int count = poll(&entry, 1, static_cast<int>(left));
+    if (count > 0) return 0;
+    if (count < 0 && errno != EINTR) return errno;
+  }
+}
+
+Result<UniqueFd> Connect(const FoundNode& found, int64_t deadline) {
+  UniqueFd node(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!node.valid()) return LastErrno();
+  const sockaddr_un address = AddressOfFound(found);
+  while (connect(node.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    if (errno != EAGAIN && errno != EINTR) return LastErrno();
+    if (NowMs() >= deadline) return Errno{ETIMEDOUT};
+    poll(nullptr, 0, kRetryMs);
+  }
+  return node;
+}
+
+struct Answer {
+  NodeHandshake message{};
+  std::array<UniqueFd, kHandshakeMaxFds> fds;
+  int fd_count = 0;
+};
+
+// Takes every descriptor of the message at once, so that none is lost whatever else is wrong with it.
+void TakeDescriptors(msghdr* header, Answer* answer) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      UniqueFd owned(fd);
+      if (answer->fd_count < kHandshakeMaxFds) {
+        answer->fds[static_cast<size_t>(answer->fd_count++)] = std::move(owned);
+      }
+    }
+  }
+}
+
+std::variant<Answer, OpenFailure> Receive(int node, int64_t deadline) {
+  if (const int error = WaitReadable(node, deadline); error != 0) {
+    return OpenFailure{error, OpenStage::kConnect};
+  }
+  Answer answer;
+  iovec data{&answer.message, sizeof(answer.message)};
+  alignas(cmsghdr) char control[CMSG_SPACE(kHandshakeMaxFds * sizeof(int))];
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  const ssize_t received = recvmsg(node, &header, MSG_CMSG_CLOEXEC);
+  if (received < 0) return OpenFailure{errno, OpenStage::kConnect};
+  TakeDescriptors(&header, &answer);
+  if (received == 0) return OpenFailure{ECONNRESET, OpenStage::kConnect};
+  const bool cut = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  if (cut || received != static_cast<ssize_t>(sizeof(answer.message))) {
+    return OpenFailure{EPROTO, OpenStage::kHandshake};
+  }
+  return answer;
+}
+
+// Memory that cannot shrink under us and has exactly this size.
+bool IsSealedMemory(const UniqueFd& fd, uint64_t bytes) {
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) != bytes) return false;
+  const int seals = fcntl(fd.get(), F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
+bool IsValid(const Answer& answer) {
+  const NodeHandshake& message = answer.message;
+  const auto page = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
+  if (message.magic != kHandshakeMagic || message.version != kHandshakeVersion) return false;
+  if (message.page_bytes != page || !IsRingPairSize(message.ring_bytes)) return false;
+  if (message.monitor_id < -1 || message.monitor_id > kMaxMonitorId) return false;
+  const bool fast = message.monitor_id >= 0;
+  if (answer.fd_count != (fast ? kHandshakeMaxFds : kHandshakeFdsSlow)) return false;
+  if (!IsSealedMemory(answer.fds[0], message.ring_bytes)) return false;
+  return !fast || (IsSealedMemory(answer.fds[1], page) && IsSealedMemory(answer.fds[2], page));
+}
+
+OpenResult MapAnswer(OpenedNode opened, Answer answer) {
+  Result<Mapping> rings =
+      Mapping::Map(answer.fds[0].get(), answer.message.ring_bytes, 0, opened.link);
+  if (!rings.ok()) return OpenFailure{rings.error(), OpenStage::kMapRing};
+  opened.rings = rings.Take();
+  opened.lock = std::move(answer.fds[0]);
+  opened.monitor_id = answer.message.monitor_id;
+  if (opened.monitor_id < 0) return opened;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  Result<Mapping> interrupts = Mapping::Map(answer.fds[1].get(), page, 0, opened.link);
+  if (!interrupts.ok()) return OpenFailure{interrupts.error(), OpenStage::kMapPages};
+  opened.interrupt_page = interrupts.Take();
+  Result<Mapping> monitor = Mapping::Map(answer.fds[2].get(), page, 0, opened.link);
+  if (!monitor.ok()) return OpenFailure{monitor.error(), OpenStage::kMapPages};
+  opened.monitor_page = monitor.Take();
+  return opened;
+}
+
+}  // namespace
+
+OpenResult ConnectSimulatedNode(const FoundNode& found, const OpenPlan& plan) {
+  const int64_t deadline = NowMs() + plan.timeout_ms;
+  OpenedNode opened;
+  opened.kind = NodeKind::kSimulated;
+  opened.link = std::make_shared<LinkState>();
+  Result<UniqueFd> node = Connect(found, deadline);
+  if (!node.ok()) return OpenFailure{node.error(), OpenStage::kConnect};
+  opened.node = node.Take();
+
+  std::variant<Answer, OpenFailure> received = Receive(opened.node.get(), deadline);
+  if (const auto* failure = std::get_if<OpenFailure>(&received)) return *failure;
+  auto& answer = *std::get_if<Answer>(&received);
+  if (!IsValid(answer)) return OpenFailure{EPROTO, OpenStage::kHandshake};
+  // The host hands out an open file description of its own per connection, so the lock is ours alone.
+  if (plan.exclusive && flock(answer.fds[0].get(), LOCK_EX | LOCK_NB) != 0) {
+    return OpenFailure{errno, OpenStage::kLock};
+  }
+  return MapAnswer(std::move(opened), std::move(answer));
+}
+
+Result<UniqueFd> ReconnectSimulatedNode(const FoundNode& found, int timeout_ms) {
+  const int64_t deadline = NowMs() + timeout_ms;
+  Result<UniqueFd> node = Connect(found, deadline);
+  if (!node.ok()) return node;
+  std::variant<Answer, OpenFailure> received = Receive(node.value().get(), deadline);
+  if (const auto* failure = std::get_if<OpenFailure>(&received)) return Errno{failure->error};
+  if (!IsValid(*std::get_if<Answer>(&received))) return Errno{EPROTO};
+  return node;
+}
+
+}  // namespace vmbus::os

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// UIO devices; see uio_device.h.
+
+#include "uio_device.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "channel.h"
+#include "doorbell.h"
+
+namespace vmbus::os {
+
+namespace {
+
+constexpr int kOpenFlags = O_RDWR | O_NONBLOCK | O_NOCTTY;
+
+// Maps are chosen by page offset; each mapping starts at byte 0 of its map.
+constexpr int kMapRings = 0;
+constexpr int kMapInterruptPage = 1;
+constexpr int kMapMonitorPage = 2;
+
+size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+Result<Mapping> MapOf(int fd, int map, size_t length, const std::shared_ptr<LinkState>& link) {
+  return Mapping::Map(fd, length, static_cast<off_t>(static_cast<size_t>(map) * PageSize()), link);
+}
+
+// Opening a device can have effects (a watchdog starts), so one that sysfs knows as something else is left alone.
+bool IsUio(const struct stat& status) {
+  char path[64];
+  snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(status.st_rdev), minor(status.st_rdev));
+  char target[PATH_MAX];
+  const ssize_t length = readlink(path, target, sizeof(target) - 1);
+  if (length < 0) return true;
+  target[length] = '\0';
+  return strstr(target, "/uio/uio") != nullptr;
+}
+
+Result<Mapping> MapRings(int node, const OpenPlan& plan, const std::shared_ptr<LinkState>& link) {
+  if (!IsRingPairSize(plan.ring_bytes)) return Errno{EINVAL};
+  const auto bytes = static_cast<size_t>(plan.ring_bytes);
+  if (plan.ring_file.empty()) return MapOf(node, kMapRings, bytes, link);
+  UniqueFd file(open(plan.ring_file.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file.valid()) return LastErrno();
+  return Mapping::Map(file.get(), bytes, 0, link);
+}
+
+}  // namespace
+
+OpenResult OpenUioDevice(const FoundNode& found, const OpenPlan& plan) {
+  if (!IsUio(found.status)) return OpenFailure{0, OpenStage::kKind};
+  OpenedNode opened;
+  opened.kind = NodeKind::kDevice;
+  opened.link = std::make_shared<LinkState>();
+  opened.monitor_id = plan.monitor_id;
+  opened.from_ring_file = !plan.ring_file.empty();
+
+  Result<UniqueFd> node = OpenFound(found, kOpenFlags);
+  if (!node.ok()) return OpenFailure{node.error(), OpenStage::kOpen};
+  opened.node = node.Take();
+  if (plan.exclusive && flock(opened.node.get(), LOCK_EX | LOCK_NB) != 0) {
+    return OpenFailure{errno, OpenStage::kLock};
+  }
+  Result<Mapping> rings = MapRings(opened.node.get(), plan, opened.link);
+  if (!rings.ok()) return OpenFailure{rings.error(), OpenStage::kMapRing};
+  opened.rings = rings.Take();
+  if (plan.monitor_id < 0) return opened;
+
+  // One whole page of the system each; the 4096 useful bytes are at its start.
+  Result<Mapping> interrupts =
+      MapOf(opened.node.get(), kMapInterruptPage, PageSize(), opened.link);
+  if (!interrupts.ok()) return OpenFailure{interrupts.error(), OpenStage::kMapPages};
+  opened.interrupt_page = interrupts.Take();
+  Result<Mapping> monitor = MapOf(opened.node.get(), kMapMonitorPage, PageSize(), opened.link);
+  if (!monitor.ok()) return OpenFailure{monitor.error(), OpenStage::kMapPages};
+  opened.monitor_page = monitor.Take();
+  return opened;
+}
+
+Result<UniqueFd> ReopenUioDevice(const FoundNode& found) { return OpenFound(found, kOpenFlags); }
+
+}  // namespace vmbus::os
