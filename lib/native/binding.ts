@@ -60,11 +60,11 @@ export const LeaseEvent = {
 
 /** Why a served node's callback is called; the second argument is given in brackets. */
 export const NodeEvent = {
-  /** First connection [0]: the guest opened the channel. The rings were reset just before. */
+  /** First connection [0]: the guest opened the channel. The rings were reset just before; `drain` the host's end to arm it. */
   opened: 0,
   /** Last connection gone [0]: the guest closed it. */
   closed: 1,
-  /** A 4-byte write of the guest [its value]: non-zero is the doorbell and unmasks. */
+  /** A 4-byte write of the guest [its value], non-zero for the doorbell; or its bit in the monitor page [1]. The rings' masks are left alone. */
   doorbell: 2,
 } as const;
 
@@ -167,7 +167,10 @@ export interface Binding {
     onEvent: (event: number) => void,
     done: (errno: number, stage: number, lease: number) => void,
   ): void;
-  /** Closes all channels of the lease, unmaps, closes the node off the event loop; `done(errno)` when the kernel is through. */
+  /**
+   * Closes all channels of the lease, unmaps, closes the node off the event loop; `done(errno)` when the kernel is through.
+   * ETIMEDOUT: a worker attached to the lease has not let go of its descriptor within 5 s, so the channel is still connected.
+   */
   closeLease(lease: number, done: (errno: number) => void): void;
   /** Whether the lease keeps the event loop alive. */
   refLease(lease: number, keep: boolean): void;
@@ -187,6 +190,11 @@ export interface Binding {
    * waits for space. Answers the count; 0 = empty and the interrupt is armed (a wake will follow); or a status.
    */
   drain(channel: number, maxPackets: number): number;
+  /**
+   * Whether an empty `drain` arms the interrupt (it does from the start). Off: the in-ring stays masked, `drain` answers 0 for
+   * empty and no wake follows. For subchannels on kernels where their interrupts do harm. 0 or a status.
+   */
+  setArming(channel: number, on: boolean): number;
   /** Writes one packet, publishes, rings the doorbell if needed. 0 or a status. `offset8` is 2 for plain packets. */
   write(
     channel: number,
@@ -238,7 +246,10 @@ export interface Binding {
 
   // -- the rest of the system ----------------------------------------------------------------------------------------------
 
-  /** Kernel uevents by netlink; `onMessage` gets each raw message, a fresh copy. A handle, or a negative errno. */
+  /**
+   * Kernel uevents by netlink; `onMessage` gets each raw message, a fresh copy. An empty one says that messages were lost: look
+   * at everything again. A handle, or a negative errno.
+   */
   openUevents(onMessage: (message: Uint8Array) => void): number;
   closeUevents(handle: number): void;
   /** One write(2) of `text` to a sysfs attribute, off the event loop; a socket at the path is connected to instead. */
