@@ -85,6 +85,12 @@ const options = {
   refresh: values.refresh,
   signal: interrupted.signal,
 };
+let suiteCount = 0;
+try {
+  suiteCount = countSuites(options);
+} catch (error) {
+  usage(error.message);
+}
 if (!fs.existsSync(path.join(root, 'build', 'Release')))
   console.error('[lab] no addon in build/Release; npm run build makes it');
 
@@ -109,6 +115,6 @@ async function main() {
 process.exitCode = await main().catch((error) => {
   if (!(error instanceof LabUnavailable)) return failed(error);
   console.log(`vm tier skipped: ${error.message}`);
-  console.log(`0 passed, 0 failed, ${countSuites(options)} skipped`);
+  console.log(`0 passed, 0 failed, ${suiteCount} skipped`);
   return 0;
 });

@@ -78,3 +78,11 @@ test('when QEMU goes away, everybody who waits is told', async () => {
   await assert.rejects(event, /closed its monitor/);
   await assert.rejects(client.execute('query-status'), /closed its monitor/);
 });
+
+test('an error of the connection is told to everybody who waits, and to nobody else', async () => {
+  const { client, input } = monitor(() => []);
+  const command = client.execute('query-status');
+  input.destroy(new Error('connection reset'));
+
+  await assert.rejects(command, /connection reset|closed its monitor/);
+});

@@ -54,7 +54,8 @@ export class QmpClient {
     const lines = readline.createInterface({ input });
     lines.on('line', (line) => this.#take(line));
     lines.on('close', () => this.#end(new Error('QEMU closed its monitor')));
-    input.on('error', (error: Error) => this.#end(error));
+    // Not input.on: readline takes the errors of its input for its own, and one that nobody listens to ends the process.
+    lines.on('error', (error: Error) => this.#end(error));
   }
 
   /**
