@@ -29,22 +29,23 @@ enum class Word : uint32_t {
 };
 
 // Every ordering between two accesses, named "what comes first, then what". The peer's half is in
-// the comment.
+// the comment. An acquire belongs to the load that comes first, a release to the store that comes
+// last; a full fence on the other side is both.
 enum class Edge : int {
   kUnordered = 0,
-  kDataThenWriteIndex = 1,      // release; pairs with: kWriteIndexThenData
-  kWriteIndexThenMask = 2,      // full;    pairs with: kUnmaskThenWriteIndex
-  kMaskThenReadIndex = 3,       // acquire; pairs with: kReadIndexThenUnmask
-  kWriteIndexThenData = 4,      // acquire; pairs with: kDataThenWriteIndex
-  kDataThenReadIndex = 5,       // release; pairs with: kReadIndexThenOverwrite
-  kReadIndexThenPending = 6,    // full;    pairs with: kPendingThenReadIndex
-  kPendingThenWriteIndex = 7,   // acquire; pairs with: kWriteIndexThenPending
-  kUnmaskThenWriteIndex = 8,    // full;    pairs with: kWriteIndexThenMask
-  kPendingThenReadIndex = 9,    // full;    pairs with: kReadIndexThenPending
-  kReadIndexThenUnmask = 10,    // release; pairs with: kMaskThenReadIndex
-  kWriteIndexThenPending = 11,  // release; pairs with: kPendingThenWriteIndex
-  kReadIndexThenOverwrite = 12, // acquire; pairs with: kDataThenReadIndex
+  kDataThenWriteIndex = 1,       // release; pairs with: kWriteIndexThenData
+  kWriteIndexThenMask = 2,       // full;    pairs with: kUnmaskThenWriteIndex
+  kMaskThenReadIndex = 3,        // acquire; pairs with: kReadIndexThenUnmask
+  kWriteIndexThenData = 4,       // acquire; pairs with: kDataThenWriteIndex
+  kDataThenReadIndex = 5,        // release; pairs with: kReadIndexThenOverwrite
+  kReadIndexThenPending = 6,     // full;    pairs with: kPendingThenReadIndex
+  kPendingThenWriteIndex = 7,    // acquire; pairs with: kWriteIndexThenMask
+  kUnmaskThenWriteIndex = 8,     // full;    pairs with: kWriteIndexThenMask
+  kPendingThenReadIndex = 9,     // full;    pairs with: kReadIndexThenPending
+  kReadIndexThenUnmask = 10,     // release; pairs with: kMaskThenReadIndex
+  kReadIndexThenOverwrite = 11,  // acquire; pairs with: kDataThenReadIndex
 };
+inline constexpr int kLastEdge = 11;
 
 // Test seam: the litmus tests compile this code once for each edge with that edge missing and must
 // then fail.

@@ -89,8 +89,8 @@ void MaskWakes(const Control& control) {
 // after that.
 template <class Control>
 uint32_t AskForSpace(const Control& control, uint32_t wanted) {
-  // Without release the reader could pair the wish with a write index of before.
-  control.template Store<Edge::kWriteIndexThenPending>(Word::kPendingSendSize, wanted);
+  // Whoever sees the wish sees the write index of before it: PublishWrites left a fence between.
+  control.template Store<Edge::kUnordered>(Word::kPendingSendSize, wanted);
   // Without the fence the look at the index could be older than the wish: a lost wake.
   control.template Fence<Edge::kPendingThenReadIndex>();
   return control.template Load<Edge::kReadIndexThenOverwrite>(Word::kReadIndex);

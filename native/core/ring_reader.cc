@@ -163,7 +163,7 @@ void RingReader::Mask() {
 bool RingReader::Arm() {
   if (violation_ != Violation::kNone) return false;
   const uint32_t write_index = Unmask(control_);
-  if (write_index == read_index_) return true;
+  if (write_index == read_index_ && available_ == 0) return true;
   MaskWakes(control_);
   violation_ = CheckWriteIndex(write_index);
   if (violation_ == Violation::kNone) {
