@@ -12,7 +12,10 @@ export const PacketType = {
   completion: 11,
 } as const;
 
-/** A received packet. The payload is the script's own copy. */
+/**
+ * A received packet. Payload and header are the script's own copies; small ones share an ArrayBuffer with other packets
+ * of the channel, as small Buffers do, so post copies (not transfers) of them to other threads.
+ */
 export interface Packet {
   /** See {@link PacketType}; others are possible. */
   readonly type: number;
@@ -27,8 +30,8 @@ export interface Packet {
 }
 
 /**
- * Packets of one drain. Rows can be read without making objects. Valid until the next step of the iteration; `packet(i)`
- * and `payload(i)` copy, `view(i)` does not.
+ * Packets of one drain. Rows can be read without making objects. Valid until the next step of the iteration, and reused
+ * then; `packet(i)` and `payload(i)` copy, `view(i)` does not. An `i` outside the batch throws ERR_OUT_OF_RANGE.
  */
 export interface PacketBatch {
   readonly length: number;
@@ -39,7 +42,7 @@ export interface PacketBatch {
   payloadOffset(i: number): number;
   payloadLength(i: number): number;
   transactionId(i: number): bigint;
-  /** The arena that all offsets refer to. Overwritten by the next drain. */
+  /** The memory that all offsets refer to. Overwritten by a later drain. */
   readonly arena: Uint8Array;
   view(i: number): Uint8Array;
   payload(i: number): Uint8Array;
@@ -48,8 +51,10 @@ export interface PacketBatch {
 }
 
 /**
- * Called once per packet by {@link Channel.drain} with numbers only; `arena` is the same array each time.
- * Answer `false` to stop after this packet; the rest of the batch is then kept for the next call.
+ * Called once per packet by {@link Channel.drain} with numbers only: the payload stands in `arena` at `offset`, for the
+ * time of the call. `flags` is the descriptor's flags word (bit 0: wants a completion), with the header's length plus 16
+ * bytes, in units of 8, in its upper half; the header stands right before the payload. The id words are signed.
+ * Answer `false` to stop after this packet. It counts as read, also when the visitor throws; the rest is kept.
  */
 export type PacketVisitor = (
   arena: Uint8Array,
@@ -77,10 +82,17 @@ export interface SendOptions {
 }
 
 /** Options of a request. */
-export interface RequestOptions extends Omit<SendOptions, 'transactionId' | 'wantsCompletion'> {}
+export interface RequestOptions extends Omit<SendOptions, 'transactionId' | 'wantsCompletion' | 'timeoutMs'> {
+  /** Give up when there was no completion for so long, counted from the call. Default: wait for ever. */
+  readonly timeoutMs?: number;
+}
 
 /** Why a channel is closed. */
 export interface CloseReason {
+  /**
+   * `user`: its own script closed it. `rescind`: the host withdrew the device. `violation`: the host broke the ring's
+   * rules. `abort`: the signal given at open. `owner`: the channel or thread it belongs to closed or took it back.
+   */
   readonly by: 'user' | 'rescind' | 'violation' | 'abort' | 'owner' | 'error';
   /** Set unless `by` is 'user'. */
   readonly error?: Error;
@@ -96,7 +108,14 @@ export interface ChannelStats {
   readonly doorbells: number;
   readonly ringFull: number;
   readonly pendingRequests: number;
-  /** Completions whose transaction id nobody waited for. */
+  /** Sends that wait for space. */
+  readonly queuedSends: number;
+  /** Packets taken out of the ring that no reader has read yet. */
+  readonly unreadPackets: number;
+  /**
+   * Completions of requests of this channel that came twice or after the request was given up; they are dropped.
+   * A completion with an id that the channel never gave out is a packet like any other (see SendOptions.transactionId).
+   */
   readonly unexpectedCompletions: number;
 }
 
@@ -107,6 +126,8 @@ export interface ChannelInspection {
   readonly state: 'open' | 'closing' | 'closed';
   readonly node: { readonly path: string; readonly kind: 'uio' | 'simulated'; readonly maskAtOpen: number };
   readonly signalling: 'hypercall' | 'monitor';
+  /** `poll` for subchannels on kernels where their interrupts do harm. */
+  readonly wakes: 'interrupt' | 'poll';
   readonly in: RingInspection;
   readonly out: RingInspection;
   readonly stats: ChannelStats;
@@ -125,6 +146,7 @@ export interface RingInspection {
 
 /** Options of {@link openChannel}. */
 export interface OpenChannelOptions {
+  /** Gives up opening; once the channel is open, closes it. */
   readonly signal?: AbortSignal;
   /** How long opening may take before it is given up; the kernel's own open has no timeout. Default 10 s. */
   readonly timeoutMs?: number;
@@ -136,16 +158,31 @@ export interface OpenChannelOptions {
   readonly arenaBytes?: number;
   /** Packets per drain at most. Default 256. */
   readonly batchPackets?: number;
-  /** Keep looking for so long (µs) before sleeping. Default 0. */
+  /** Keep looking for so long (µs) before sleeping; blocks the event loop meanwhile. Default 0, at most 1000. */
   readonly busyPollUs?: number;
+}
+
+/** Options of {@link attachChannel}; as for {@link openChannel}. */
+export interface AttachChannelOptions extends Pick<OpenChannelOptions, 'arenaBytes' | 'batchPackets' | 'busyPollUs'> {}
+
+/** Options of {@link Channel.openSubchannel}. */
+export interface OpenSubchannelOptions {
+  readonly signal?: AbortSignal;
+  /** How long the subchannel's ring may take to appear. Default 10 s. */
+  readonly timeoutMs?: number;
+  /** Open on kernels known to crash with subchannels. Default false. */
+  readonly force?: boolean;
 }
 
 /**
  * An open channel of a device: the primary one, or a subchannel attached to it.
  *
- * Iterate it for packets (`for await (const packet of channel)`), or use `batches()` or `drain()`; one reader at a time.
+ * Iterate it for packets (`for await (const packet of channel)`), or use `batches()` or `drain()`; one reader at a time,
+ * another gets ERR_VMBUS_BUSY. Leaving a loop early gives the reader's place back and keeps the packets not yet read.
  * The iteration ends when the channel is closed by its own script and throws ERR_VMBUS_RESCINDED, ERR_VMBUS_CORRUPT …
- * when it ended otherwise. Completions of {@link request} are taken out first and do not appear.
+ * when it ended otherwise, after the packets that were received before. Completions of {@link request} are taken out
+ * first and do not appear. While nobody reads and no request waits, nothing is taken from the ring: it fills, and the
+ * host waits. While a request waits and nobody reads, other packets are kept for the reader, up to a limit.
  */
 export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
   readonly device: Guid;
@@ -175,16 +212,26 @@ export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
   batches(): AsyncIterable<PacketBatch>;
   /** Visits what is there now, synchronously; answers the number of packets. 0 = nothing, see {@link readable}. */
   drain(visitor: PacketVisitor, maxPackets?: number): number;
-  /** Resolves true when there is something to drain, false when the channel closed. */
+  /**
+   * Resolves true when there is something to drain, false when its own script closed the channel.
+   * @throws ERR_VMBUS_RESCINDED, _CORRUPT, … when the channel ended otherwise
+   */
   readable(options?: { readonly signal?: AbortSignal }): Promise<boolean>;
 
-  /** Attaches a subchannel that the host has offered (see the device's channels). */
-  openSubchannel(
-    relid: number,
-    options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
-  ): Promise<Channel>;
-  /** A plain value to post to a worker thread, where {@link attachChannel} makes a channel of it. */
+  /**
+   * Attaches a subchannel that the host has offered, or is about to: waits for its ring. Closes with this channel.
+   * @throws ERR_VMBUS_NO_CHANNEL, _TIMEOUT, _UNSUPPORTED (kernels that crash with subchannels), _BUSY
+   */
+  openSubchannel(relid: number, options?: OpenSubchannelOptions): Promise<Channel>;
+  /**
+   * Lends this channel, or a subchannel by its relid, to another thread: a value to post to a worker, where
+   * {@link attachChannel} makes a channel of it, once. Here it can't be used until that one is closed, or is taken back
+   * with {@link reclaim}; this channel still owns the device: closing it ends the other.
+   * @throws ERR_VMBUS_BUSY while packets, sends, requests or a reader are left here
+   */
   share(relid?: number): ChannelShare;
+  /** Takes a shared channel back from a thread that is done with it or has ended; a channel that is still there ends. */
+  reclaim(relid?: number): void;
 
   close(): Promise<void>;
   /** Whether the open channel keeps the process alive (default yes). */
@@ -197,9 +244,15 @@ export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
 /** Structured-cloneable name of an open device's channel within this process. */
 export interface ChannelShare {
   readonly token: number;
+  /** Who has the channel now; common memory of the threads. */
+  readonly claim: SharedArrayBuffer;
+  /** What {@link claim} holds while this share has not been attached. */
+  readonly ticket: number;
   readonly device: Guid;
   readonly relid: number;
   readonly ringFile: string | null;
   readonly monitorId: number | null;
   readonly nodePath: string;
+  /** Its interrupt must stay off. */
+  readonly isPolled: boolean;
 }

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+//
+// Checks of what scripts pass in, each with Node's own error codes.
+// Called by: open.ts, attach.ts, opened-channel.ts, subchannel.ts before anything else happens.
+
+import { types } from 'node:util';
+import { invalidType, invalidValue, outOfRange } from '../errors.js';
+import { checkOptionNames } from './option-names.js';
+import type { OpenChannelOptions, SendOptions } from './types.js';
+
+const sendNames = ['type', 'transactionId', 'wantsCompletion', 'header', 'signal', 'timeoutMs'] as const;
+const trySendNames = ['type', 'transactionId', 'wantsCompletion', 'header'] as const;
+const requestNames = ['type', 'header', 'signal', 'timeoutMs'] as const;
+const completeNames = ['signal', 'timeoutMs'] as const;
+const waitNames = ['signal'] as const;
+const openNames = ['signal', 'timeoutMs', 'shared', 'force', 'arenaBytes', 'batchPackets', 'busyPollUs'] as const;
+const subchannelNames = ['signal', 'timeoutMs', 'force'] as const;
+
+/** The options that each method knows. */
+export const OptionNames = {
+  send: sendNames,
+  trySend: trySendNames,
+  request: requestNames,
+  complete: completeNames,
+  wait: waitNames,
+  open: openNames,
+  subchannel: subchannelNames,
+} as const;
+
+/** Payloads are Uint8Arrays (Buffers are); other views have a byte order that the ring does not. */
+export function checkPayload(payload: unknown, argument: string): asserts payload is Uint8Array {
+  if (payload instanceof Uint8Array || types.isUint8Array(payload)) return;
+  throw invalidType(argument, 'a Uint8Array or Buffer', payload);
+}
+
+/** Checks the options of a send, request or completion. */
+export function checkSendOptions(options: SendOptions, names: readonly string[]): void {
+  checkOptionNames(options, names);
+  const { type, transactionId, wantsCompletion, header } = options;
+  if (type !== undefined) checkInteger(type, 'options.type', 1, 0xffff);
+  if (transactionId !== undefined) checkTransactionId(transactionId, 'options.transactionId');
+  if (wantsCompletion !== undefined) checkBoolean(wantsCompletion, 'options.wantsCompletion');
+  if (header !== undefined) checkHeader(header);
+  checkLimits(options);
+}
+
+function checkHeader(header: Uint8Array): void {
+  checkPayload(header, 'options.header');
+  if (header.length % 8 !== 0) throw invalidValue('options.header.length', 'must be a multiple of 8', header.length);
+}
+
+/** Checks the options of {@link openChannel}. */
+export function checkOpenOptions(options: OpenChannelOptions): void {
+  checkOptionNames(options, openNames);
+  checkLimits(options);
+  if (options.shared !== undefined) checkBoolean(options.shared, 'options.shared');
+  if (options.force !== undefined) checkBoolean(options.force, 'options.force');
+  if (options.arenaBytes !== undefined) checkInteger(options.arenaBytes, 'options.arenaBytes', 64, 2 ** 26);
+  if (options.batchPackets !== undefined) checkInteger(options.batchPackets, 'options.batchPackets', 1, 2 ** 16);
+  if (options.busyPollUs !== undefined) checkInteger(options.busyPollUs, 'options.busyPollUs', 0, 1000);
+}
+
+/** Checks `signal` and `timeoutMs`, which most options have. */
+export function checkLimits(options: { readonly signal?: unknown; readonly timeoutMs?: unknown }): void {
+  if (options.signal !== undefined && !isAbortSignal(options.signal)) {
+    throw invalidType('options.signal', 'an AbortSignal', options.signal);
+  }
+  // setTimeout takes no more than 31 bits.
+  if (options.timeoutMs !== undefined) checkNumber(options.timeoutMs, 'options.timeoutMs', 0, 2 ** 31 - 1);
+}
+
+function isAbortSignal(value: unknown): value is AbortSignal {
+  return typeof value === 'object' && value !== null && 'aborted' in value && value instanceof EventTarget;
+}
+
+/** @throws TypeError, RangeError */
+export function checkTransactionId(id: unknown, argument: string): asserts id is bigint {
+  if (typeof id !== 'bigint') throw invalidType(argument, 'a bigint', id);
+  if (id < 0n || id > 0xffff_ffff_ffff_ffffn) throw outOfRange(argument, '0n … 2n ** 64n - 1n', id);
+}
+
+/** @throws TypeError, RangeError */
+export function checkInteger(value: unknown, argument: string, least: number, most: number): asserts value is number {
+  if (typeof value !== 'number') throw invalidType(argument, 'a number', value);
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw outOfRange(argument, `an integer in ${least} … ${most}`, value);
+}
+
+function checkNumber(value: unknown, argument: string, least: number, most: number): void {
+  if (typeof value !== 'number') throw invalidType(argument, 'a number', value);
+  if (!(value >= least && value <= most)) throw outOfRange(argument, `in ${least} … ${most}`, value);
+}
+
+function checkBoolean(value: unknown, argument: string): void {
+  if (typeof value !== 'boolean') throw invalidType(argument, 'a boolean', value);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+//
+// What is to be opened and mapped of a device, from what its tree says.
+// Called by: open.ts. Source: drivers/uio/uio_hv_generic.c (map 0 holds both rings), Documentation/ABI/stable/sysfs-bus-vmbus.
+
+import { lstatSync } from 'node:fs';
+import type { Device, UioAttributes } from '../bus/types.js';
+import { VmbusError } from '../errors.js';
+import type { OpenPlan } from '../native/binding.js';
+import { DevicePlace } from './device-place.js';
+import type { OpenChannelOptions } from './types.js';
+
+/** Everything that opening needs to know beforehand. */
+export interface ChannelPlan {
+  readonly nodePath: string;
+  readonly place: DevicePlace;
+  readonly relid: number;
+  readonly monitorId: number | null;
+  readonly native: OpenPlan;
+}
+
+/** @throws VmbusError ERR_VMBUS_NOT_BOUND, ERR_VMBUS_UNSUPPORTED */
+export function planOf(device: Device, options: OpenChannelOptions, timeoutMs: number): ChannelPlan {
+  const uio = uioOf(device);
+  const place = new DevicePlace(device);
+  const primary = device.channels.find((channel) => channel.isPrimary);
+  const relid = primary?.relid ?? device.relid;
+  if (relid === null || relid < 0) throw noChannel(device);
+  // A simulated node says its sizes itself, and no kernel stands behind it.
+  const isSimulated = isSocket(uio.node);
+  if (!isSimulated && options.force !== true) place.checkHazards('open', device.id);
+  const monitorId = primary === undefined ? device.monitorId : primary.monitorId;
+  const native: OpenPlan = {
+    ringBytes: isSimulated ? 0 : ringBytesOf(device, uio),
+    ringFile: isSimulated ? '' : ringFileOf(device, place, options),
+    monitorId: monitorId ?? -1,
+    relid,
+    exclusive: options.shared !== true,
+    timeoutMs: Math.ceil(timeoutMs),
+  };
+  return { nodePath: uio.node, place, relid, monitorId, native };
+}
+
+function uioOf(device: Device): UioAttributes {
+  if (device.uio !== null) return device.uio;
+  const held = device.driver === null ? 'no driver' : `the driver ${device.driver}`;
+  throw new VmbusError(
+    'ERR_VMBUS_NOT_BOUND',
+    `Device ${device.id} (${device.class.name}) has ${held}, not uio_hv_generic`,
+    {
+      device: device.id,
+      facts: { driver: device.driver },
+      hint: `hv bind ${device.id} (or bindDevice()), then read the device again`,
+    },
+  );
+}
+
+function noChannel(device: Device): VmbusError {
+  return new VmbusError('ERR_VMBUS_NO_CHANNEL', `Device ${device.id} has no primary channel now`, {
+    device: device.id,
+    hint: `hv channels ${device.id}`,
+  });
+}
+
+function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+}
+
+function ringBytesOf(device: Device, uio: UioAttributes): number {
+  const sizeBytes = uio.maps.find((map) => map.index === 0)?.sizeBytes;
+  if (typeof sizeBytes === 'number' && sizeBytes > 0) return sizeBytes;
+  throw new VmbusError('ERR_VMBUS_NOT_BOUND', `The kernel shows no ring memory (map 0) of ${uio.name} yet`, {
+    device: device.id,
+    path: `${device.path}/uio/${uio.name}/maps`,
+    hint: 'read the device again in a moment; hv doctor if it stays so',
+  });
+}
+
+// Empty: map 0 of the node.
+function ringFileOf(device: Device, place: DevicePlace, options: OpenChannelOptions): string {
+  if (!place.isMapZeroDangerous()) return '';
+  const ring = device.channels.find((channel) => channel.isPrimary)?.ring;
+  if (ring) return ring.path;
+  if (options.force === true) return '';
+  throw new VmbusError(
+    'ERR_VMBUS_UNSUPPORTED',
+    'This kernel frees the rings under UIO map 0, and has no ring file instead',
+    {
+      device: device.id,
+      path: `${device.path}/channels`,
+      hint: 'update the kernel, or bind the device again: the ring file is made at bind',
+    },
+  );
+}
