@@ -7,11 +7,13 @@
 // Source of the facts: drivers/hv/hv_balloon.c of the Linux kernel.
 
 import { inspect } from 'node:util';
-import type { Channel, CloseReason, Packet, SendOptions } from '../channel/types.js';
+import type { Device } from '../bus/types.js';
+import { openChannel } from '../channel/open.js';
+import type { Channel, CloseReason, OpenChannelOptions, Packet, SendOptions } from '../channel/types.js';
 import { PacketType } from '../channel/types.js';
-import { VmbusError } from '../errors.js';
+import { invalidValue, VmbusError } from '../errors.js';
 import type { CapabilitiesResponse, MemoryGuestMessage } from '../protocol/dynamic-memory.js';
-import { decodeHostMessage, encodeGuestMessage } from '../protocol/dynamic-memory.js';
+import { decodeHostMessage, dynamicMemoryClass, encodeGuestMessage } from '../protocol/dynamic-memory.js';
 import { checkOptions, type MemorySettings } from './memory/arguments.js';
 import type { MemoryFigures } from './memory/figures.js';
 import { Greeting, memoryVersionName } from './memory/greeting.js';
@@ -27,6 +29,33 @@ export {
   readMemoryFigures,
 } from './memory/figures.js';
 export type * from './memory/types.js';
+
+/** Options of {@link openMemory}: the service's, and those of the channel under it. */
+export interface OpenMemoryOptions extends MemoryOptions {
+  readonly channel?: Pick<OpenChannelOptions, 'timeoutMs' | 'force' | 'shared'>;
+}
+
+/**
+ * Opens the dynamic memory device, which must be bound to uio_hv_generic, and greets its host. While it is open the kernel's
+ * own driver has no say: nobody but this script answers the host.
+ * @throws what {@link openChannel} and {@link serveMemory} throw
+ * @example
+ * await using binding = await bindDevice(bus.device('balloon'));
+ * await using memory = await openMemory(bus.device('balloon'));
+ * await memory.report();
+ * @category Devices
+ */
+export async function openMemory(device: Device, options: OpenMemoryOptions = {}): Promise<MemoryService> {
+  const { channel: channelOptions, ...memoryOptions } = options;
+  const settings = checkOptions(memoryOptions);
+  if (device?.class?.guid !== dynamicMemoryClass)
+    throw invalidValue('device', 'must be the dynamic memory device', device?.class?.name);
+  const { signal } = memoryOptions;
+  const channel = await openChannel(device, { ...channelOptions, ...(signal ? { signal } : {}) });
+  const service = new MemoryService(channel, settings);
+  await service.greet();
+  return service;
+}
 
 /**
  * Greets the host on an open channel of the dynamic memory device and answers the service. The service owns the channel from

@@ -2,5 +2,7 @@
 //
 // Exports of insight: what machine this is, what is wrong with it, and a picture of it to take away.
 
+export { doctor, doctorChecks } from './doctor/doctor.js';
+export type * from './doctor/types.js';
 export { detect } from './info.js';
 export type * from './types.js';

@@ -7,7 +7,7 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { rootKind } from '../bus/root.js';
-import { loadBinding } from '../native/load.js';
+import { native } from '../native/load.js';
 import { enlightenments, isRootPartition, hypervisorLeaves as leaves, limitsOf } from './cpuid-leaves.js';
 import type { MachineFacts } from './evidence.js';
 import { gatherFacts } from './evidence.js';
@@ -38,7 +38,7 @@ export function detect(options: DetectOptions = {}): Detection {
 export function factsOf(root: string): MachineFacts {
   if (root !== '/') return gatherFacts(root, null, null);
   try {
-    const binding = loadBinding();
+    const binding = native();
     return gatherFacts(root, (leaf, subleaf, out) => binding.cpuid(leaf, subleaf, out), null);
   } catch (error) {
     return gatherFacts(

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// What checks look at: the machine, the bus, the modules and the distribution of one root, read once.
+// Called by doctor.ts; handed to every check.
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { readDevices } from '../../bus/device-list.js';
+import { type KernelVersion, kernelVersion } from '../../bus/kernel-version.js';
+import { rootKind } from '../../bus/root.js';
+import type { Device } from '../../bus/types.js';
+import { type NodeHolder, nodeHolders } from '../../bus/use-nodes.js';
+import { detect, settleRoot } from '../info.js';
+import type { Detection } from '../types.js';
+import { type Distribution, readDistribution } from './distribution.js';
+import { ModuleTable } from './modules.js';
+import type { CheckInfo, CheckOutcome } from './types.js';
+
+/** A check: what it is called, and how it finds its answers. */
+export interface Check extends CheckInfo {
+  run(context: DoctorContext): CheckOutcome | readonly CheckOutcome[];
+}
+
+/** One root as checks see it. Reading never throws. */
+export class DoctorContext {
+  readonly root: string;
+  readonly rootKind: 'guest' | 'simulated' | 'snapshot';
+  readonly detection: Detection;
+  readonly distribution: Distribution;
+  readonly kernel: KernelVersion;
+  readonly modules: ModuleTable;
+  /** Empty where there is no bus. */
+  readonly devices: readonly Device[];
+
+  constructor(root: string | undefined) {
+    this.root = settleRoot(root);
+    this.rootKind = rootKind(this.root);
+    this.detection = detect({ root: this.root });
+    this.distribution = readDistribution(this.root);
+    this.kernel = kernelVersion(this.root);
+    this.modules = new ModuleTable(this.root, this.kernel.release);
+    this.devices = this.hasBus ? readDevices(this.root) : [];
+  }
+
+  get hasBus(): boolean {
+    return this.detection.vmbus.value.isPresent;
+  }
+
+  /** The root shows processes: the running system, or one mounted whole. */
+  get hasProcesses(): boolean {
+    return this.rootKind === 'guest' && this.exists('proc/1');
+  }
+
+  /** Devices of a class, by its short name. */
+  devicesOf(className: string): readonly Device[] {
+    return this.devices.filter((device) => device.class.name === className);
+  }
+
+  /** Who has a node open; null where that cannot be told: the root shows no processes, or they are not ours to see. */
+  holders(node: string): readonly NodeHolder[] | null {
+    if (!this.hasProcesses) return null;
+    const found = nodeHolders(this.root, [node]);
+    return found.length > 0 || process.getuid?.() === 0 ? found : null;
+  }
+
+  exists(relative: string): boolean {
+    return existsSync(path.join(this.root, relative));
+  }
+
+  isExecutable(relative: string): boolean {
+    try {
+      const stat = statSync(path.join(this.root, relative));
+      return stat.isFile() && (stat.mode & 0o111) !== 0;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Bytes of a file as latin1 text; null where it cannot be read. */
+  read(relative: string): string | null {
+    try {
+      return readFileSync(path.join(this.root, relative), 'latin1');
+    } catch {
+      return null;
+    }
+  }
+}
