@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+//
+// Exports of the devices, the guest side of each protocol.
+
+export type {
+  BalloonAsk,
+  HotAddAsk,
+  MemoryFigures,
+  MemoryFiguresOptions,
+  MemoryInspection,
+  MemoryOptions,
+  MemoryRequest,
+  MemoryService,
+  MemoryStats,
+  OpenMemoryOptions,
+  UnballoonNews,
+} from './memory.js';
+export { openMemory, readMemoryFigures, serveMemory } from './memory.js';
