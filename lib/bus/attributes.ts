@@ -9,6 +9,7 @@ import { closeSync, constants, openSync, readdirSync, readSync } from 'node:fs';
 
 import { errorCode } from './system-error.js';
 import type { Unreadable } from './types.js';
+import { markedErrno } from './unreadable-mark.js';
 
 /** Larger than any attribute: sysfs gives at most one page, 64 KiB on some arm64 kernels. One byte more tells "too long". */
 const largest = 65_536;
@@ -141,7 +142,8 @@ export class AttributeFolder {
     try {
       return readSmallFile(`${this.path}/${name}`);
     } catch (error) {
-      const code = errorCode(error);
+      const plain = errorCode(error);
+      const code = (plain === 'ENOENT' ? markedErrno(`${this.path}/${name}`) : null) ?? plain;
       if (code === 'ENOENT' || code === 'ENODEV') this.vanishing = true;
       return this.#note(name, code);
     }
