@@ -6,26 +6,23 @@
 import { types } from 'node:util';
 import { invalidType, invalidValue, outOfRange } from '../errors.js';
 import { checkOptionNames } from './option-names.js';
-import type { OpenChannelOptions, SendOptions } from './types.js';
+import type { AttachChannelOptions, OpenChannelOptions, OpenSubchannelOptions, SendOptions } from './types.js';
 
-const sendNames = ['type', 'transactionId', 'wantsCompletion', 'header', 'signal', 'timeoutMs'] as const;
-const trySendNames = ['type', 'transactionId', 'wantsCompletion', 'header'] as const;
-const requestNames = ['type', 'header', 'signal', 'timeoutMs'] as const;
-const completeNames = ['signal', 'timeoutMs'] as const;
-const waitNames = ['signal'] as const;
-const openNames = ['signal', 'timeoutMs', 'shared', 'force', 'arenaBytes', 'batchPackets', 'busyPollUs'] as const;
-const subchannelNames = ['signal', 'timeoutMs', 'force'] as const;
+type Method = 'send' | 'trySend' | 'request' | 'complete' | 'wait' | 'open' | 'attach' | 'subchannel';
+
+const sizeNames = ['arenaBytes', 'batchPackets', 'busyPollUs'];
 
 /** The options that each method knows. */
-export const OptionNames = {
-  send: sendNames,
-  trySend: trySendNames,
-  request: requestNames,
-  complete: completeNames,
-  wait: waitNames,
-  open: openNames,
-  subchannel: subchannelNames,
-} as const;
+export const OptionNames: Readonly<Record<Method, readonly string[]>> = {
+  send: ['type', 'transactionId', 'wantsCompletion', 'header', 'signal', 'timeoutMs'],
+  trySend: ['type', 'transactionId', 'wantsCompletion', 'header'],
+  request: ['type', 'header', 'signal', 'timeoutMs'],
+  complete: ['signal', 'timeoutMs'],
+  wait: ['signal'],
+  open: ['signal', 'timeoutMs', 'shared', 'force', ...sizeNames],
+  attach: sizeNames,
+  subchannel: ['signal', 'timeoutMs', 'force'],
+};
 
 /** Payloads are Uint8Arrays (Buffers are); other views have a byte order that the ring does not. */
 export function checkPayload(payload: unknown, argument: string): asserts payload is Uint8Array {
@@ -51,13 +48,30 @@ function checkHeader(header: Uint8Array): void {
 
 /** Checks the options of {@link openChannel}. */
 export function checkOpenOptions(options: OpenChannelOptions): void {
-  checkOptionNames(options, openNames);
+  checkOptionNames(options, OptionNames.open);
   checkLimits(options);
   if (options.shared !== undefined) checkBoolean(options.shared, 'options.shared');
   if (options.force !== undefined) checkBoolean(options.force, 'options.force');
-  if (options.arenaBytes !== undefined) checkInteger(options.arenaBytes, 'options.arenaBytes', 64, 2 ** 26);
-  if (options.batchPackets !== undefined) checkInteger(options.batchPackets, 'options.batchPackets', 1, 2 ** 16);
-  if (options.busyPollUs !== undefined) checkInteger(options.busyPollUs, 'options.busyPollUs', 0, 1000);
+  checkSizes(options);
+}
+
+/** Checks the options of {@link attachChannel}. */
+export function checkAttachOptions(options: AttachChannelOptions): void {
+  checkOptionNames(options, OptionNames.attach);
+  checkSizes(options);
+}
+
+/** Checks the options of {@link Channel.openSubchannel}. */
+export function checkSubchannelOptions(options: OpenSubchannelOptions): void {
+  checkOptionNames(options, OptionNames.subchannel);
+  checkLimits(options);
+  if (options.force !== undefined) checkBoolean(options.force, 'options.force');
+}
+
+function checkSizes({ arenaBytes, batchPackets, busyPollUs }: AttachChannelOptions): void {
+  if (arenaBytes !== undefined) checkInteger(arenaBytes, 'options.arenaBytes', 64, 2 ** 26);
+  if (batchPackets !== undefined) checkInteger(batchPackets, 'options.batchPackets', 1, 2 ** 16);
+  if (busyPollUs !== undefined) checkInteger(busyPollUs, 'options.busyPollUs', 0, 1000);
 }
 
 /** Checks `signal` and `timeoutMs`, which most options have. */

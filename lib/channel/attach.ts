@@ -5,7 +5,7 @@
 
 import { invalidType } from '../errors.js';
 import { isGuid } from '../guid.js';
-import { checkInteger } from './arguments.js';
+import { checkAttachOptions } from './arguments.js';
 import { ChannelCore } from './channel-core.js';
 import { Claim } from './claim.js';
 import { busyError, reasonOfStatus } from './close-reasons.js';
@@ -13,12 +13,9 @@ import type { Lease } from './lease.js';
 import { type LeaseRegistry, leases } from './lease-registry.js';
 import { defaultSizes } from './open.js';
 import { OpenedChannel } from './opened-channel.js';
-import { checkOptionNames } from './option-names.js';
 import { attachError } from './subchannel.js';
 import type { AttachChannelOptions, Channel, ChannelShare } from './types.js';
 import { callSite } from './unclosed.js';
-
-const names = ['arenaBytes', 'batchPackets', 'busyPollUs'] as const;
 
 /**
  * Makes a channel of what `channel.share()` gave another thread. It ends when the other thread closes the device or takes
@@ -36,10 +33,7 @@ const names = ['arenaBytes', 'batchPackets', 'busyPollUs'] as const;
  */
 export async function attachChannel(share: ChannelShare, options: AttachChannelOptions = {}): Promise<Channel> {
   checkShare(share);
-  checkOptionNames(options, names);
-  if (options.arenaBytes !== undefined) checkInteger(options.arenaBytes, 'options.arenaBytes', 64, 2 ** 26);
-  if (options.batchPackets !== undefined) checkInteger(options.batchPackets, 'options.batchPackets', 1, 2 ** 16);
-  if (options.busyPollUs !== undefined) checkInteger(options.busyPollUs, 'options.busyPollUs', 0, 1000);
+  checkAttachOptions(options);
   const openedAt = callSite(attachChannel);
   return new OpenedChannel(await attachShare(leases(), share, options), { parent: null, openedAt });
 }

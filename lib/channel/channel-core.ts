@@ -46,7 +46,7 @@ export class ChannelCore implements LeaseMember, Reading {
   readonly isPolled: boolean;
   readonly lease: Lease;
   readonly maxPayloadBytes: number;
-  readonly requests = new RequestTable();
+  readonly requests: RequestTable = new RequestTable();
   readonly slot: ReaderSlot;
   readonly inbox: Inbox;
   readonly outbox: Outbox;

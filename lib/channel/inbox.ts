@@ -147,9 +147,7 @@ export class Inbox {
       this.#backlog.clear();
       this.#live.clear();
     }
-    const waiter = this.#waiter;
-    this.#waiter = null;
-    waiter?.ready();
+    this.#release();
   }
 
   #glance(): Look {
@@ -220,7 +218,6 @@ export class Inbox {
   }
 
   #serve(): void {
-    const waiter = this.#waiter;
     switch (this.look()) {
       case 'empty':
         this.#owner.watchWait();
@@ -230,9 +227,15 @@ export class Inbox {
         break;
       case 'ready':
       case 'ended':
-        this.#waiter = null;
-        waiter?.ready();
+        this.#release();
     }
+  }
+
+  // The look itself may have ended the channel, and told the waiter then.
+  #release(): void {
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    waiter?.ready();
   }
 
   #takeTurn(): void {

@@ -67,21 +67,12 @@ function ringOf(words: Float64Array, first: number, dataBytes: number): RingInsp
   };
 }
 
-/** `Channel { device: …, relid: 14, state: 'open', in: '0 of 2093056', … }` */
-export function textOf(core: ChannelCore, options: InspectOptions): string {
-  const { state, stats, ...picture } = inspectionOf(core);
+/** `Channel { device: …, relid: 14, state: 'open', in: '0 of 2093056 bytes', … }` */
+export function textOf(inspection: ChannelInspection, options: InspectOptions): string {
+  const { device, relid, state, node, stats } = inspection;
+  const { packetsIn, packetsOut, pendingRequests } = stats;
   const fill = ({ usedBytes, dataBytes }: RingInspection): string => `${usedBytes} of ${dataBytes} bytes`;
-  const short = {
-    device: core.device,
-    relid: core.relid,
-    state,
-    ...(core.ending === null ? {} : { closedBy: core.ending.by }),
-    node: picture.node.path,
-    in: fill(picture.in),
-    out: fill(picture.out),
-    packetsIn: stats.packetsIn,
-    packetsOut: stats.packetsOut,
-    pendingRequests: stats.pendingRequests,
-  };
+  const rings = { in: fill(inspection.in), out: fill(inspection.out) };
+  const short = { device, relid, state, node: node.path, ...rings, packetsIn, packetsOut, pendingRequests };
   return `Channel ${inspect(short, options)}`;
 }

@@ -35,7 +35,7 @@ export class Lease {
   /** The thread opened the node itself, rather than attached to another's lease. */
   readonly isOwner: boolean;
   /** What stays as it was at open, by the positions of `LeaseInspect`. */
-  readonly facts = new Float64Array(LeaseInspect.words);
+  readonly facts: Float64Array = new Float64Array(LeaseInspect.words);
   /** Where the device stands in its tree; null in a thread that attached. */
   place: DevicePlace | null = null;
   handle = 0;

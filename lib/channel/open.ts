@@ -13,12 +13,12 @@ import type { Lease } from './lease.js';
 import { type LeaseRegistry, leases } from './lease-registry.js';
 import { type ChannelPlan, planOf } from './open-plan.js';
 import { OpenedChannel } from './opened-channel.js';
-import type { Channel, OpenChannelOptions } from './types.js';
+import type { AttachChannelOptions, Channel, OpenChannelOptions } from './types.js';
 import { callSite } from './unclosed.js';
 
 const defaultTimeoutMs = 10_000;
 /** Sizes of the inbox where the script names none. */
-export const defaultSizes = { arenaBytes: 32 * 1024, batchPackets: 256, busyPollUs: 0 } as const;
+export const defaultSizes: Required<AttachChannelOptions> = { arenaBytes: 32 * 1024, batchPackets: 256, busyPollUs: 0 };
 
 /**
  * Opens the primary channel of a device that is bound to uio_hv_generic, or of a simulated one. A thread has a device open

@@ -11,6 +11,7 @@ import {
   checkLimits,
   checkPayload,
   checkSendOptions,
+  checkSubchannelOptions,
   checkTransactionId,
   OptionNames,
 } from './arguments.js';
@@ -157,8 +158,7 @@ export class OpenedChannel implements Channel {
 
   async openSubchannel(relid: number, options: OpenSubchannelOptions = {}): Promise<Channel> {
     checkInteger(relid, 'relid', 1, 0xffff_ffff);
-    checkOptionNames(options, OptionNames.subchannel);
-    checkLimits(options);
+    checkSubchannelOptions(options);
     this.#core.checkOpen();
     const openedAt = callSite(this.openSubchannel);
     return new OpenedChannel(await openSubchannel(this.#core, relid, options), { parent: this, openedAt });
@@ -203,11 +203,14 @@ export class OpenedChannel implements Channel {
   toJSON(): ChannelInspection {
     return this.inspect();
   }
-
-  [inspect.custom](_depth: number, options: InspectOptions): string {
-    return textOf(this.#core, options);
-  }
 }
+
+/** `console.log(channel)` */
+Object.defineProperty(OpenedChannel.prototype, inspect.custom, {
+  value(this: OpenedChannel, _depth: number, options: InspectOptions): string {
+    return textOf(this.inspect(), options);
+  },
+});
 
 const nothing = new Uint8Array(0);
 
