@@ -7,12 +7,14 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { touch, unfinishedName } from './cache.js';
 import { fingerprint } from './image-builder.js';
+import { QmpError } from './qmp-client.js';
 import type { Session } from './session.js';
 
 /** QEMU holds back a migration to 128 MiB/s unless told otherwise. */
 const UNLIMITED = 1e11;
 /** Lets the guest go from saying "ready" to sleeping in its read of the job. */
 const SETTLE_MS = 200;
+const STATUS_INTERVAL_MS = 10;
 
 /** Where the snapshot of machines with that command line lies, whether it is there or not. */
 export function snapshotFile(cache: string, command: readonly string[]): string {
@@ -30,6 +32,18 @@ async function migrationEnds(session: Session): Promise<string> {
     ({ status }) => status === 'completed' || status === 'failed',
   );
   return String(data.status);
+}
+
+/**
+ * Waits until QEMU is done with a migration in its own eyes. "completed" comes earlier, and `cont` would be refused, or
+ * lost, in between; no event tells the difference. The run's time limit ends this wait if need be.
+ */
+async function machineIs(session: Session, wanted: 'postmigrate' | 'paused'): Promise<void> {
+  for (;;) {
+    const answer = (await session.monitor.execute('query-status')) as { readonly status: string };
+    if (answer.status === wanted) return;
+    await pause(STATUS_INTERVAL_MS);
+  }
 }
 
 async function prepare(session: Session): Promise<void> {
@@ -50,14 +64,25 @@ export async function saveSnapshot(session: Session, file: string): Promise<stri
   const unfinished = unfinishedName(file);
   try {
     await monitor.execute('migrate-set-parameters', { 'max-bandwidth': UNLIMITED });
-    await monitor.execute('migrate', { uri: `file:${unfinished}` });
-    const status = await migrationEnds(session);
+    const status = await saved(session, unfinished);
+    await machineIs(session, status === 'completed' ? 'postmigrate' : 'paused');
     if (status === 'completed') fs.renameSync(unfinished, file);
+    await monitor.execute('cont');
     return `snapshot ${status}`;
   } finally {
     fs.rmSync(unfinished, { force: true });
-    if (session.isRunning) await monitor.execute('cont');
   }
+}
+
+/** Has the machine written to a file. @returns how that ended; a full disk is not our failure */
+async function saved(session: Session, file: string): Promise<string> {
+  try {
+    await session.monitor.execute('migrate', { uri: `file:${file}` });
+  } catch (error) {
+    if (error instanceof QmpError) return `refused: ${error.message}`;
+    throw error;
+  }
+  return migrationEnds(session);
 }
 
 /** Loads a snapshot into a QEMU that was started with RESTORE_ARGUMENTS, and lets the machine run. */
@@ -66,5 +91,6 @@ export async function restoreSnapshot(session: Session, file: string): Promise<v
   await session.monitor.execute('migrate-incoming', { uri: `file:${file}` });
   const status = await migrationEnds(session);
   if (status !== 'completed') throw new Error(`loading the snapshot ${status}`);
+  await machineIs(session, 'paused');
   await session.monitor.execute('cont');
 }
