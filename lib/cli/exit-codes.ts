@@ -2,7 +2,6 @@
 //
 // The exit status of the command for every way it can end: one table, part of the contract.
 
-import { VmbusError } from '../index.js';
 import type { VmbusErrorCode } from '../index.js';
 import { UsageError } from './usage-error.js';
 
@@ -50,22 +49,31 @@ const byErrno: Readonly<Record<string, number>> = {
   EBUSY: ExitCode.busy,
 };
 
-/** Exit status for an error that ended a command. */
+/**
+ * Exit status for an error that ended a command. Goes by codes alone, so that it also works for an error that kept the
+ * library from being loaded.
+ */
 export function exitCodeFor(error: unknown): number {
   if (error instanceof UsageError) return ExitCode.usage;
-  if (VmbusError.is(error)) {
-    // A failed system call may be a matter of rights or of a busy file: the errno says more than the code.
-    if (error.code === 'ERR_VMBUS_SYSTEM') return byErrno[error.errnoName ?? ''] ?? ExitCode.failed;
-    return byCode[error.code] ?? ExitCode.failed;
-  }
   const code = codeOf(error);
-  if (code?.startsWith('ERR_INVALID_ARG') || code === 'ERR_OUT_OF_RANGE') return ExitCode.usage;
-  if (code && code in byErrno) return byErrno[code] ?? ExitCode.failed;
-  return ExitCode.failed;
+  if (code === undefined) return ExitCode.failed;
+  // A failed system call may be a matter of rights or of a busy file: the errno says more than the code.
+  if (code === 'ERR_VMBUS_SYSTEM') return byErrno[errnoNameOf(error)] ?? ExitCode.failed;
+  if (isVmbusCode(code)) return byCode[code];
+  if (code.startsWith('ERR_INVALID_ARG') || code === 'ERR_OUT_OF_RANGE') return ExitCode.usage;
+  return byErrno[code] ?? ExitCode.failed;
 }
 
 /** The `code` of anything thrown; undefined where it has none. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+function isVmbusCode(code: string): code is VmbusErrorCode {
+  return Object.hasOwn(byCode, code);
+}
+
+function errnoNameOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'errnoName' in error ? String(error.errnoName) : '';
 }

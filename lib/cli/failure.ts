@@ -2,7 +2,6 @@
 //
 // How a failed run tells what went wrong: `hv: what` and `  hint: what to do next`, or the same as JSON.
 
-import { VmbusError } from '../index.js';
 import { codeOf } from './exit-codes.js';
 import type { Output } from './output.js';
 import { UsageError } from './usage-error.js';
@@ -17,11 +16,16 @@ export interface Failure {
 
 /** Plain facts of anything thrown. */
 export function describeFailure(error: unknown): Failure {
-  if (VmbusError.is(error)) return withHint(error.toJSON(), error.code, error.message);
   const code = codeOf(error) ?? 'ERR_HV_INTERNAL';
   const message = error instanceof Error ? error.message : String(error);
+  if (hasJson(error)) return withHint(error.toJSON(), code, message);
   if (error instanceof UsageError) return { code, message, ...(error.hint ? { hint: error.hint } : {}) };
   return { code, message };
+}
+
+/** An error of the library, from whichever copy of it. */
+function hasJson(error: unknown): error is { toJSON(): Record<string, unknown> } {
+  return error instanceof Error && 'toJSON' in error && typeof error.toJSON === 'function';
 }
 
 function withHint(facts: Record<string, unknown>, code: string, message: string): Failure {

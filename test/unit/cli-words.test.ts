@@ -12,7 +12,7 @@ import { isUnicode } from '../../dist/cli/output.js';
 import { makePaint, wantsColor } from '../../dist/cli/paint.js';
 import { findVerb, splitArguments } from '../../dist/cli/program.js';
 import { didYouMean, editDistance, nearest } from '../../dist/cli/suggest.js';
-import { renderTable } from '../../dist/cli/table.js';
+import { cellWidth, renderTable } from '../../dist/cli/table.js';
 import { UsageError } from '../../dist/cli/usage-error.js';
 import { VmbusError } from '../../dist/index.js';
 
@@ -136,4 +136,14 @@ test('a table lines its columns up and has no spaces at line ends', () => {
   const text = renderTable([{ title: 'A' }, { title: 'N', align: 'right' }, { title: 'C' }], [['x', '1', ''], ['longer', '22', 'y']], makePaint(false));
 
   assert.equal(text, ['A        N  C', 'x        1  -', 'longer  22  y'].join('\n'));
+});
+
+test('a table measures coloured and wide text as a terminal shows it', () => {
+  const paint = makePaint(true);
+
+  assert.equal(cellWidth(paint.bad('abc')), 3);
+  assert.equal(cellWidth('磁盘a'), 5);
+  assert.equal(cellWidth('e\u0301'), 1);
+  const [head = '', row = ''] = renderTable([{ title: 'A' }, { title: 'B' }], [[paint.good('long'), 'x']], makePaint(false)).split('\n');
+  assert.equal(cellWidth(head), cellWidth(row));
 });

@@ -62,7 +62,9 @@ async function bind(context: Context, name: string, options: Options): Promise<n
   if (dryRun) return plan(context, binding);
   if (lends) return lend(context, binding, limitMs);
   await tell(context, binding);
-  if (limitMs !== undefined && process.stdin.isTTY && !out.json) await hold(context, binding, limitMs);
+  if (limitMs === undefined || out.json) return ExitCode.ok;
+  if (process.stdin.isTTY) await hold(context, binding, limitMs);
+  else out.note(`it goes back to ${binding.previousDriver ?? 'no driver'} by itself in ${limitMs / 1000} s`);
   return ExitCode.ok;
 }
 

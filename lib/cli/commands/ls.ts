@@ -11,6 +11,7 @@ import { glyphsFor } from '../draw/glyphs.js';
 import { findHidden, noteHidden } from '../hidden.js';
 import type { Output } from '../output.js';
 import { examples } from '../program.js';
+import { renderTable } from '../table.js';
 import type { Action } from '../verbs.js';
 
 interface LsOptions {
@@ -45,13 +46,12 @@ async function list(context: Context, name: string | undefined, options: LsOptio
   const style = { paint: out.paint, glyphs: glyphsFor(out.unicode), verbosity };
   if (options.tree) out.line(busTree(bus, devices, style).join('\n'));
   else if (verbosity > 0) out.line(devices.map((device) => deviceBlock(device, style).join('\n')).join('\n\n'));
-  else if (devices.length > 0) out.line(await deviceTable(devices, out));
+  else if (devices.length > 0) out.line(deviceTable(devices, out));
   if (devices.length === 0) out.note('the bus has no devices');
   noteHidden(hidden, out);
 }
 
-async function deviceTable(devices: readonly Device[], { paint }: Output): Promise<string> {
-  const { renderTable } = await import('../table.js');
+function deviceTable(devices: readonly Device[], { paint }: Output): string {
   const columns = [
     { title: 'RELID', align: 'right' },
     { title: 'CLASS' },
