@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+//
+// A process that binds a device and then ends in the way it is told to. Run by bus-crash.test.ts as a child.
+
+import { bindDevice, openBus } from '../../dist/bus/index.js';
+
+const [root = '', how = '', rollback = ''] = process.argv.slice(2);
+if (how === 'graceful') {
+  process.once('SIGTERM', () => setTimeout(() => process.exit(3), 20));
+}
+const device = openBus({ root }).device('balloon');
+await bindDevice(device, {
+  persist: how === 'persist',
+  ...(rollback === '' ? {} : { rollbackAfterMs: Number(rollback) }),
+});
+process.stdout.write('bound\n');
+if (how === 'exit') process.exit(7);
+if (how === 'throw') throw new Error('on purpose');
+if (how === 'stuck') for (;;);
+// Ends here with nothing left to do; the others wait for their signal.
+if (how !== 'return' && how !== 'persist') setInterval(() => {}, 1000);
