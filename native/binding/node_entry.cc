@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "env_state.h"
 
@@ -18,6 +19,8 @@ constexpr uint64_t kMonitorPollMs = 1;  // the hypervisor's own latency is of th
 // Events taken in one turn of the loop, so that one guest cannot hold it.
 constexpr int kMaxAccepts = 16;
 constexpr int kMaxMessages = 16;
+// So many times that many are more than a socket holds.
+constexpr int kMaxRounds = 64;
 
 }  // namespace
 
@@ -60,6 +63,7 @@ void NodeEntry::Tell(NodeEvent event, int32_t value) {
 
 void NodeEntry::OnConnect() {
   const auto self = shared_from_this();
+  HearOut();
   for (int i = 0; i < kMaxAccepts && !closed_; ++i) {
     auto accepted = server_->Accept();
     if (!accepted.ok() && accepted.error() == EAGAIN) return;
@@ -67,7 +71,10 @@ void NodeEntry::OnConnect() {
     const int fd = accepted.value().fd;
     PollWatch watch;
     if (watch.Start(state_, fd, [this, fd](bool readable) {
-          if (readable) return OnMessage(fd);
+          if (readable) {
+            OnMessage(fd);
+            return;
+          }
           const auto alive = shared_from_this();
           OnGone(fd);
         }) != 0) {
@@ -80,14 +87,30 @@ void NodeEntry::OnConnect() {
   }
 }
 
-void NodeEntry::OnMessage(int connection) {
+// A guest that closed and opened again has closed first, in whatever order poll tells of it: without this the new
+// connection would count as a second one, and find the rings of the old.
+void NodeEntry::HearOut() {
+  std::vector<int> known;
+  for (const auto& [fd, watch] : connections_) known.push_back(fd);
+  for (const int fd : known) {
+    for (int i = 0; i < kMaxRounds && !closed_ && connections_.contains(fd); ++i) {
+      if (!OnMessage(fd)) break;
+    }
+  }
+}
+
+bool NodeEntry::OnMessage(int connection) {
   const auto self = shared_from_this();
   for (int i = 0; i < kMaxMessages && !closed_; ++i) {
     const os::NodeServer::Message message = server_->Read(connection);
-    if (message.what == os::NodeServer::Heard::kNothing) return;
-    if (message.what == os::NodeServer::Heard::kGone) return OnGone(connection);
+    if (message.what == os::NodeServer::Heard::kNothing) return false;
+    if (message.what == os::NodeServer::Heard::kGone) {
+      OnGone(connection);
+      return false;
+    }
     Tell(NodeEvent::kDoorbell, message.value);
   }
+  return true;
 }
 
 void NodeEntry::OnGone(int connection) {

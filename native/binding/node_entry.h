@@ -37,7 +37,9 @@ class NodeEntry : public std::enable_shared_from_this<NodeEntry> {
 
  private:
   void OnConnect();
-  void OnMessage(int connection);
+  void HearOut();
+  // Whether more may wait.
+  bool OnMessage(int connection);
   void OnGone(int connection);
   void OnTick();
   void Tell(NodeEvent event, int32_t value);
