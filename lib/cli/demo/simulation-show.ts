@@ -40,7 +40,7 @@ export async function playSimulation(stage: Stage, { bus, host, packets }: Simul
   const stats = channel.stats();
   if (!stage.out.json) playCounters(stage, stats);
   const rescind = await withdraw(stage, { channel, host });
-  await giveBack(stage, { binding, channel, bus });
+  await giveBack(stage, { binding, channel });
 
   const { timesUs: _, ...latencyUs } = latency;
   const packetsPerSecond = Math.round((traffic.packets / traffic.elapsedMs) * 1000);
@@ -71,6 +71,8 @@ async function open(stage: Stage, bus: Bus, binding: DeviceBinding): Promise<Cha
   const { node, in: inRing, out: outRing } = channel.inspect();
   say(stage, `${glyphs.check} channel ${channel.relid} is open at ${node.path}`);
   say(stage, `${glyphs.check} rings: ${bytes(outRing.dataBytes)} to the host, ${bytes(inRing.dataBytes)} from it, in memory shared with it`);
+  const more = bus.device(binding.device).channels.filter((found) => !found.isPrimary);
+  if (more.length > 0) say(stage, `${glyphs.check} the host offered subchannels on the spot: ${more.map(({ relid, cpu }) => `${relid} ${glyphs.arrow} CPU ${cpu ?? '?'}`).join(', ')}`);
   return channel;
 }
 
@@ -91,10 +93,10 @@ async function withdraw(stage: Stage, { channel, host }: { channel: Channel; hos
   return { by, code };
 }
 
-async function giveBack(stage: Stage, { binding, channel, bus }: { binding: DeviceBinding; channel: Channel; bus: Bus }): Promise<void> {
+async function giveBack(stage: Stage, { binding, channel }: { binding: DeviceBinding; channel: Channel }): Promise<void> {
   await channel.close();
   await binding.restore();
-  say(stage, `${stage.glyphs.check} rings unmapped, node closed, nothing left bound; ${bus.devices().length} devices remain`);
+  say(stage, `${stage.glyphs.check} rings unmapped, node closed, nothing left bound`);
 }
 
 function rounded<T extends Readonly<Record<string, number>>>(figures: T): Record<string, number> {

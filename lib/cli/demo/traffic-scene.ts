@@ -6,7 +6,7 @@ import type { Channel } from '../../index.js';
 import { progress } from '../draw/bar.js';
 import { chart } from '../draw/chart.js';
 import { LiveLines } from '../draw/live-line.js';
-import { bytes, grouped, short } from '../figures.js';
+import { grouped, short } from '../figures.js';
 import { say } from './stage.js';
 import type { Stage } from './stage.js';
 import { rates, runTraffic } from './traffic.js';
@@ -53,7 +53,7 @@ function drawChart(stage: Stage, result: TrafficResult): void {
   const to = `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
   const lines = chart(values, { columns, rows: chartRows, glyphs, label: short, from: '0', to });
   const wire = (result.packets * result.payloadBytes * 2) / seconds;
-  say(stage, out.paint.dim(`packets there and back per second, ${result.payloadBytes} bytes each (${bytes(Math.round(wire))} of payload per second)`));
+  say(stage, out.paint.dim(`packets of ${result.payloadBytes} bytes there and back, per second; ${short(wire)}B/s of payload`));
   // The axis and its labels stay as they are, the plot gets the colour.
   for (const [i, line] of lines.entries()) say(stage, i < chartRows ? paintPlot(line, columns, out.paint.accent) : out.paint.dim(line));
 }

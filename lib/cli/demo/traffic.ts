@@ -51,19 +51,18 @@ class TrafficRun {
   readonly #startMs = performance.now();
   #sent = 0;
   #received = 0;
-  #target: number;
+  #nowMs = 0;
 
   constructor(channel: Channel, options: TrafficOptions) {
     this.#channel = channel;
     this.#options = options;
-    this.#target = options.packets;
     this.#burst = Array.from({ length: burstPackets }, () => new Uint8Array(options.payloadBytes).fill(0x5a));
   }
 
   async finish(): Promise<TrafficResult> {
     const { signal, payloadBytes } = this.#options;
     let turns = 0;
-    while (this.#received < this.#target) {
+    while (this.#received < this.#target()) {
       signal.throwIfAborted();
       this.#send();
       const got = this.#channel.drain(this.#check);
@@ -72,14 +71,15 @@ class TrafficRun {
       else if (++turns % 64 === 0) await nextTurn();
       this.#sample();
     }
-    const elapsedMs = performance.now() - this.#startMs;
+    this.#nowMs = performance.now() - this.#startMs;
+    const elapsedMs = this.#nowMs;
     this.#points.push({ ms: elapsedMs, packets: this.#received });
     return { packets: this.#received, payloadBytes, elapsedMs, points: this.#points };
   }
 
   #send(): void {
     for (;;) {
-      const room = Math.min(burstPackets, this.#target - this.#sent, windowPackets - (this.#sent - this.#received));
+      const room = Math.min(burstPackets, this.#target() - this.#sent, windowPackets - (this.#sent - this.#received));
       if (room <= 0) return;
       const payloads = this.#stamp(room);
       const count = this.#channel.trySendMany(payloads);
@@ -113,14 +113,18 @@ class TrafficRun {
     this.#received = number + 1;
   };
 
+  /** Packets to send in all: without an end while there is time left, then those under way and no more. */
+  #target(): number {
+    const { packets, leastMs } = this.#options;
+    return this.#nowMs < leastMs ? Number.POSITIVE_INFINITY : Math.max(packets, this.#sent);
+  }
+
   #sample(): void {
-    const ms = performance.now() - this.#startMs;
+    this.#nowMs = performance.now() - this.#startMs;
     const last = this.#points.at(-1);
-    if (last && ms - last.ms < sampleMs) return;
-    const point = { ms, packets: this.#received };
+    if (last && this.#nowMs - last.ms < sampleMs) return;
+    const point = { ms: this.#nowMs, packets: this.#received };
     this.#points.push(point);
-    if (ms < this.#options.leastMs) this.#target = Math.max(this.#target, this.#sent + windowPackets);
-    else this.#target = Math.max(this.#options.packets, this.#sent);
     this.#options.onProgress(point);
   }
 }

@@ -40,11 +40,11 @@ export async function openWorld(context: Context): Promise<World> {
   if (context.options.sim) return simulated(context, 'You asked for a simulated host (--sim).');
   try {
     const bus = await context.bus();
-    const why = isNamed ? `You named the root ${bus.root}.` : detect().summary;
+    const why = isNamed ? `You named the root ${bus.root}.` : `This machine: ${detect().summary}.`;
     return { name: bus.kind, bus, host: null, because: [why, 'Nothing is changed here: what follows only reads.'], next: nextInGuest };
   } catch (error) {
     if (isNamed || !VmbusError.is(error) || error.code !== 'ERR_VMBUS_NOT_A_GUEST') throw error;
-    return simulated(context, detect().summary);
+    return simulated(context, `This machine: ${detect().summary}.`);
   }
 }
 
