@@ -189,7 +189,7 @@ export class ChannelCore implements LeaseMember, Reading {
     this.#binding.closeChannel(this.#handle);
     const { lease, plan } = this;
     lease.remove(this);
-    await Promise.all(this.#dependents.map((other) => other.finish()));
+    if (this.#dependents.length > 0) await Promise.all(this.#dependents.map((other) => other.finish()));
     if (plan.ticket !== null) plan.claim.giveBack(plan.ticket);
     const isLast = lease.isOwner ? plan.ringFile === null : lease.members.length === 0;
     const errno = isLast ? await lease.close() : 0;
@@ -220,6 +220,7 @@ export class ChannelCore implements LeaseMember, Reading {
 
 /** What the end of a primary channel means for its subchannels. */
 function inherited(reason: CloseReason, other: ChannelCore): CloseReason {
+  if (reason.by === 'user') return reason;
   if (reason.by === 'rescind') return { by: 'rescind', error: rescindedError(other) };
   return { by: 'owner', error: closedError(other, 'owner') };
 }
