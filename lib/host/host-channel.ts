@@ -50,7 +50,7 @@ export class RingHostChannel implements HostChannel {
   constructor(end: RingEnd, seat: ChannelSeat) {
     this.#end = end;
     this.#seat = seat;
-    this.#outbox = new Outbox(end, (status) => this.#break(status));
+    this.#outbox = new Outbox(end, { broke: (status) => this.#break(status), spaceSoon: () => this.#schedule() });
     this.#batch = new RowBatch((rows) => this.#outbox.sendRows(rows));
     this.#faults = new RingFaults(end, this.#outbox, { resumed: () => this.#schedule(), rescind: () => seat.rescind() });
     this.#growArena(firstArenaBytes);

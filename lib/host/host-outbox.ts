@@ -21,13 +21,21 @@ export interface SendMemory {
   readonly ownRows: number;
 }
 
+/** What an outbox asks of its channel. */
+export interface OutboxHooks {
+  /** The ring end answered a violation, or is closed. */
+  broke(status: number): void;
+  /** There is space that the provider waits for: call {@link Outbox.flush} soon. */
+  spaceSoon(): void;
+}
+
 const inband = 6;
 const bodyOnly = new Uint8Array(0);
 
 /** The sending half of a host channel. */
 export class Outbox {
   readonly #end: RingEnd;
-  readonly #broke: (status: number) => void;
+  readonly #hooks: OutboxHooks;
   readonly #delayed: DelayLine;
   #memory: SendMemory = { arena: bodyOnly, index: new Int32Array(0), ownBytes: 0, ownRows: 0 };
   /** Received rows still to be sent back. */
@@ -36,9 +44,9 @@ export class Outbox {
   /** Payload bytes that the provider waits for; 0 = it does not. */
   #wanted = 0;
 
-  constructor(end: RingEnd, broke: (status: number) => void) {
+  constructor(end: RingEnd, hooks: OutboxHooks) {
     this.#end = end;
-    this.#broke = broke;
+    this.#hooks = hooks;
     this.#delayed = new DelayLine((packet) => this.#write(packet.payload, packet.options));
   }
 
@@ -58,8 +66,13 @@ export class Outbox {
 
   send(payload: Uint8Array, options: HostSendOptions): boolean {
     if (this.#delayed.isActive) return this.#delayed.push(payload, options);
-    if (this.#count === 0 && this.#write(payload, options)) return true;
-    this.#wanted = Math.max(8, payload.length + (options.header?.length ?? 0));
+    const bytes = Math.max(8, payload.length + (options.header?.length ?? 0));
+    if (this.#count === 0) {
+      if (this.#write(payload, options)) return true;
+      // The guest may have read on since: what fits now must not wait for a wake that will not come.
+      if (this.#end.awaitSpace(bytes) === 1 && this.#write(payload, options)) return true;
+    }
+    this.#wanted = Math.max(this.#wanted, bytes);
     return false;
   }
 
@@ -121,9 +134,15 @@ export class Outbox {
     }
   }
 
+  /** A write withdraws the wish for space that somebody else still has. */
+  #wishAgain(): void {
+    if (this.#wanted > 0 && this.#end.awaitSpace(this.#wanted) === 1) this.#hooks.spaceSoon();
+  }
+
   /** How many rows were written, 0 when there is no room; negative when the channel is no more. */
   #writeRows(first: number, count: number): number {
     const status = this.#end.writeMany(first, count);
+    if (status > 0) this.#wishAgain();
     if (status >= 0) return status;
     if (status === Status.full) return 0;
     this.#failed(status, this.#rowBytes(first, 1));
@@ -203,7 +222,10 @@ export class Outbox {
       2 + header.length / 8,
       body,
     );
-    if (status === 0) return true;
+    if (status === 0) {
+      this.#wishAgain();
+      return true;
+    }
     this.#failed(status, body.length);
     return false;
   }
@@ -215,6 +237,6 @@ export class Outbox {
         facts: { sizeBytes: bytes, maxBytes: this.#end.largestPayload() },
       });
     }
-    this.#broke(status);
+    this.#hooks.broke(status);
   }
 }
