@@ -5,4 +5,5 @@
 export { doctor, doctorChecks } from './doctor/doctor.js';
 export type * from './doctor/types.js';
 export { detect } from './info.js';
+export { captureSnapshot, type SnapshotOptions, type SnapshotResult } from './snapshot.js';
 export type * from './types.js';

@@ -25,6 +25,7 @@ export const kvpHelpersCheck: Check = {
   title: 'Helper programs of the KVP daemon are where it looks',
   topics: ['services', 'daemons', 'kvp'],
   run: (context) => {
+    if (context.rootKind !== 'guest') return { verdict: 'skip', cause: 'this root shows no programs' };
     const daemon = daemons.find((file) => context.isExecutable(file));
     if (daemon === undefined) return { verdict: 'skip', cause: 'no KVP daemon is installed' };
     const folder = helperFolder(context, daemon);

@@ -11,6 +11,7 @@ export const toolsMatchCheck: Check = {
   title: 'The daemons belong to the running kernel',
   topics: ['services', 'daemons', 'kvp', 'kernel'],
   run: (context) => {
+    if (context.rootKind !== 'guest') return { verdict: 'skip', cause: 'this root shows no programs' };
     if (context.distribution.family !== 'ubuntu')
       return { verdict: 'skip', cause: 'only Ubuntu ties its daemons to one kernel' };
     if (!context.exists('usr/sbin/hv_kvp_daemon')) return { verdict: 'skip', cause: 'no KVP daemon is installed' };
