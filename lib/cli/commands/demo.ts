@@ -9,7 +9,7 @@ import { openWorld } from '../demo/world.js';
 import { glyphsFor } from '../draw/glyphs.js';
 import { integer } from '../option-values.js';
 import { examples, version } from '../program.js';
-import { heading, say } from '../demo/stage.js';
+import { heading, say, tell } from '../demo/stage.js';
 import type { Stage } from '../demo/stage.js';
 import type { Action } from '../verbs.js';
 
@@ -31,7 +31,7 @@ async function demo(context: Context, options: Options): Promise<void> {
   if (!out.json) out.line(`${out.paint.bold(`vmbus ${version()}`)}  scripting inside a Linux guest on Hyper-V`);
   const world = await openWorld(context);
   heading(stage, 'Where we are');
-  for (const line of world.because) say(stage, line);
+  for (const line of world.because) tell(stage, line);
   if (world.host) {
     const { playSimulation } = await import('../demo/simulation-show.js');
     const figures = await playSimulation(stage, { bus: world.bus, host: world.host, packets: options.packets });
@@ -42,5 +42,5 @@ async function demo(context: Context, options: Options): Promise<void> {
     if (out.json) out.document('vmbus.demo/1', { world: world.name, root: world.bus.root, ...figures });
   }
   heading(stage, 'What to try next');
-  for (const [command, remark] of world.next) say(stage, `${command.padEnd(42)} ${out.paint.dim(`# ${remark}`)}`);
+  for (const [command, remark] of world.next) say(stage, `${command.padEnd(26)} ${out.paint.dim(`# ${remark}`)}`);
 }

@@ -10,7 +10,7 @@ import { bytes } from '../figures.js';
 import type { Simulation } from '../simulation.js';
 import { playCounters } from './counters-scene.js';
 import { playLatency } from './latency-scene.js';
-import { heading, say } from './stage.js';
+import { heading, say, tell } from './stage.js';
 import type { Stage } from './stage.js';
 import { playTraffic } from './traffic-scene.js';
 
@@ -29,7 +29,7 @@ const roundTrips = { count: 8000, mostMs: 2500, payloadBytes: 64 };
 export async function playSimulation(stage: Stage, { bus, host, packets }: SimulationShow): Promise<Record<string, unknown>> {
   showTree(stage, bus, 'The bus');
   await using binding = await borrow(stage, bus);
-  await using channel = await open(stage, bus, binding);
+  await using channel = await open(stage, { bus, host, binding });
 
   const { payloadBytes, leastMs } = defaults;
   heading(stage, 'Packets: there and back again');
@@ -64,13 +64,15 @@ async function borrow(stage: Stage, bus: Bus): Promise<DeviceBinding> {
   return binding;
 }
 
-async function open(stage: Stage, bus: Bus, binding: DeviceBinding): Promise<Channel> {
+async function open(stage: Stage, { bus, host, binding }: { bus: Bus; host: Simulation; binding: DeviceBinding }): Promise<Channel> {
   const { out, glyphs, signal } = stage;
   const channel = await openChannel(bus.device(binding.device), { signal });
   say(stage, out.paint.dim('await using channel = await openChannel(device)'));
   const { node, in: inRing, out: outRing } = channel.inspect();
   say(stage, `${glyphs.check} channel ${channel.relid} is open at ${node.path}`);
   say(stage, `${glyphs.check} rings: ${bytes(outRing.dataBytes)} to the host, ${bytes(inRing.dataBytes)} from it, in memory shared with it`);
+  // The host answers in order: once it has answered this, what it offered at opening is there to be seen.
+  await host.refresh();
   const more = bus.device(binding.device).channels.filter((found) => !found.isPrimary);
   if (more.length > 0) say(stage, `${glyphs.check} the host offered subchannels on the spot: ${more.map(({ relid, cpu }) => `${relid} ${glyphs.arrow} CPU ${cpu ?? '?'}`).join(', ')}`);
   return channel;
@@ -85,10 +87,11 @@ async function withdraw(stage: Stage, { channel, host }: { channel: Channel; hos
   const { by } = await channel.closed;
   const error = await waiting;
   const code = VmbusError.is(error) ? error.code : null;
-  say(stage, 'A host may withdraw a device at any moment. The read that was waiting ends with:');
+  tell(stage, 'A host may withdraw a device at any moment. The read that was waiting ends with');
   if (VmbusError.is(error)) {
-    say(stage, `${out.paint.bad(error.code)}  ${error.message}`);
-    if (error.hint) say(stage, out.paint.dim(`hint: ${error.hint}`));
+    say(stage, out.paint.bad(error.code));
+    tell(stage, error.message);
+    if (error.hint) tell(stage, `hint: ${error.hint}`, out.paint.dim);
   }
   return { by, code };
 }

@@ -23,3 +23,16 @@ export function heading({ out, glyphs }: Stage, title: string): void {
 export function say({ out }: Stage, text = ''): void {
   if (!out.json) out.line(text === '' ? '' : `  ${text}`);
 }
+
+/** Words of a scene, broken into lines that fit. */
+export function tell(stage: Stage, text: string, paint: (line: string) => string = (line) => line): void {
+  const most = Math.min(stage.out.width, 80) - 2;
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > most) {
+      say(stage, paint(line));
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  say(stage, paint(line));
+}

@@ -22,15 +22,15 @@ const nextInGuest = [
   ['hv doctor', 'is anything broken between guest and host?'],
   ['hv ls -vv', 'everything the kernel says about each device'],
   ['hv watch', 'devices and channels as they come and go'],
-  ['hv bind echo --dry-run', 'what lending a device would write'],
+  ['hv bind NAME --dry-run', 'what lending a device would write'],
 ] as const;
 
 const nextElsewhere = [
   ['hv sim', 'serve this host, and point your scripts at it'],
   ['hv --sim chan ping echo', 'round trips, one by one'],
   ['hv --sim ls -vv', 'everything a device shows'],
-  ['hv doctor', 'in a real guest: what is broken, and how to mend it'],
-  ['hv COMMAND --help', 'examples for each command'],
+  ['hv doctor', 'in a guest: what is broken, and how to mend it'],
+  ['hv help VERB', 'examples for each verb'],
 ] as const;
 
 /** Opens the bus, or starts a host where there is none. */
@@ -57,7 +57,7 @@ async function simulated(context: Context, why: string): Promise<World> {
   context.defer(() => bus.close());
   const because = [
     why,
-    `So a simulated Hyper-V host runs beside us: process ${host.pid}, folder ${host.root}.`,
+    `So a simulated Hyper-V host runs beside us, as process ${host.pid}, and serves ${host.root}.`,
     'Rings, wakes and doorbells are as in a guest; only Hyper-V itself is played.',
   ];
   return { name: 'simulated', bus, host, because, next: nextElsewhere };
