@@ -43,8 +43,8 @@ function tell(message: Uint8Array, listener: UeventListener): void {
 
 async function netlinkSource(listener: UeventListener): Promise<UeventSource> {
   // Only here is the addon needed: reading a bus works without it.
-  const { loadBinding } = await import('../native/load.js');
-  const binding = loadBinding();
+  const { native } = await import('../native/load.js');
+  const binding = native();
   const handle = binding.openUevents((message) => tell(message, listener));
   if (handle < 0) {
     throw new VmbusError('ERR_VMBUS_SYSTEM', `cannot listen to kernel uevents: ${errnoName(-handle)}`, {
