@@ -31,8 +31,9 @@ async function once(channel) {
 export async function roundTripRows({ rounds }) {
   const host = await startHostProcess({ devices: [{ name: 'echo' }], bound: true });
   const bus = openBus({ root: host.root });
+  let channel;
   try {
-    await using channel = await openChannel(bus.device('echo'));
+    channel = await openChannel(bus.device('echo'));
     await once(channel);
     const all = [];
     for (let i = 0; i < rounds; i++) all.push(await once(channel));
@@ -45,6 +46,7 @@ export async function roundTripRows({ rounds }) {
       },
     ];
   } finally {
+    await channel?.close();
     await bus.close();
     await host.stop();
   }

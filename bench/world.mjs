@@ -16,6 +16,7 @@ export async function openWorld() {
   const provider = {
     name: 'bench',
     classGuid,
+    ringBytes: 2 * 1024 * 1024,
     onOpen(channel) {
       hostChannel = channel;
       return {
