@@ -100,9 +100,9 @@ export class RingFaults implements ChannelFaults {
 export interface Malformation {
   /** Name of the violation that a guest must report, as the addon names it. */
   readonly violation: string;
-  /** Ring whose rules are broken: a guest sees `out` when it sends, `in` when it is woken. */
+  /** Ring whose rules are broken. A guest sees `in` when it is woken, `out` when it looks for space in a ring that was full. */
   readonly ring: 'in' | 'out';
-  /** Puts the state there and wakes the guest. */
+  /** Puts the state there and wakes the guest. For `out` the channel is stalled, else the host would put it right again. */
   apply(faults: ChannelFaults): void;
 }
 
@@ -136,6 +136,7 @@ function raw(violation: string, bytes: Uint8Array): Malformation {
 function poke(violation: string, ring: 'in' | 'out', word: HeaderWord, value: (faults: ChannelFaults) => number): Malformation {
   return {
     violation, ring, apply(faults) {
+      if (ring === 'out') faults.stall(true);
       faults.pokeHeader(ring, word, value(faults));
       faults.wake();
     },
@@ -157,7 +158,7 @@ export const malformations: Readonly<Record<MalformationName, Malformation>> = {
   'read-index-range': poke('read index out of range', 'out', 'readIndex', (faults) => faults.ringDataBytes),
   'read-index-misaligned': poke('read index misaligned', 'out', 'readIndex', (f) => f.peekHeader('out', 'readIndex') + 4),
   'read-index-beyond-write': poke('read index beyond published bytes', 'out', 'readIndex',
-    (faults) => (faults.peekHeader('out', 'writeIndex') + 64) % faults.ringDataBytes),
+    (faults) => (faults.peekHeader('out', 'writeIndex') + 8) % faults.ringDataBytes),
   'partial-descriptor': raw('less than a packet descriptor published', new Uint8Array(8)),
   'packet-too-short': raw('packet shorter than its descriptor', packet({ len8: 1 })),
   'packet-empty': raw('packet shorter than its descriptor', packet({ len8: 0 })),
