@@ -8,6 +8,9 @@ export declare function cacheFolder(): string;
 /** True where packages can be fetched at all: apt is there, whatever the network says. */
 export declare function hasApt(): boolean;
 
+/** The Debian release this machine runs, such as `bookworm`. */
+export declare function machineSuite(): string;
+
 /** Packages of one Debian suite, fetched into a folder of our own. Processes that share a cache take turns. */
 export declare class DebianPackages {
   /**

@@ -27,6 +27,12 @@ export function hasApt() {
   }
 }
 
+/** The Debian release this machine runs, such as `bookworm`: programs of it find their C library here. */
+export function machineSuite() {
+  const release = fs.readFileSync('/etc/os-release', 'utf8');
+  return /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? 'bookworm';
+}
+
 // Where this machine gets its distribution from, and the key it trusts for it. apt itself is asked, for it knows both
 // formats of source lists; only the key has to be looked up in the entry that apt names.
 function machineRepository(suite) {
@@ -40,7 +46,8 @@ function machineRepository(suite) {
     .map((line) => line.split('|'))
     .filter(([, release, component]) => component === 'main' && (isSecurity ? /-security$/ : /^[a-z]+$/).test(release));
   const row = rows.find((fields) => fields[4] === 'Debian') ?? rows.find(([uri]) => /debian/.test(uri));
-  if (!row) throw new Error(`apt names no Debian repository for ${suite}; set VMBUS_DEBIAN_MIRROR and VMBUS_DEBIAN_KEYRING`);
+  if (!row)
+    throw new Error(`apt names no Debian repository for ${suite}; set VMBUS_DEBIAN_MIRROR and VMBUS_DEBIAN_KEYRING`);
   const [, file, number] = /^(.*):(\d+)$/.exec(row[3]);
   return { uri: row[0], key: keyring ?? keyOfEntry(file, Number(number)) };
 }
@@ -48,7 +55,11 @@ function machineRepository(suite) {
 function keyOfEntry(file, number) {
   const lines = fs.readFileSync(file, 'utf8').split('\n');
   const entry = file.endsWith('.sources')
-    ? lines.slice(number - 1).join('\n').split(/\n[ \t]*\n/).find((stanza) => /^URIs:/im.test(stanza))
+    ? lines
+        .slice(number - 1)
+        .join('\n')
+        .split(/\n[ \t]*\n/)
+        .find((stanza) => /^URIs:/im.test(stanza))
     : lines[number - 1];
   return entry?.match(/signed-by[:=]\s*([^\s\],]+)/i)?.[1];
 }
@@ -93,6 +104,8 @@ APT::Install-Recommends "false";
 APT::Keep-Downloaded-Packages "true";
 Acquire::Languages "none";
 Acquire::Retries "3";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
 Debug::NoLocking "true";
 `;
   }
@@ -103,7 +116,11 @@ Debug::NoLocking "true";
     try {
       return execFileSync('flock', command, { ...quiet, cwd, maxBuffer: 1 << 28 });
     } catch (error) {
-      const said = String(error.stderr ?? '').trim().split('\n').slice(-3).join(' / ');
+      const said = String(error.stderr ?? '')
+        .trim()
+        .split('\n')
+        .slice(-3)
+        .join(' / ');
       throw new Error(`${tool} ${args.join(' ')} failed for ${this.suite}: ${said || error.message}`, { cause: error });
     }
   }
@@ -111,7 +128,13 @@ Debug::NoLocking "true";
   /** Reads the suite's package lists. The first fetch does it by itself; call it for fresh ones. */
   update() {
     const { uri, key } = machineRepository(this.suite);
-    const source = ['Types: deb', `URIs: ${uri}`, `Suites: ${this.suite}`, 'Components: main', `Architectures: ${this.architecture}`];
+    const source = [
+      'Types: deb',
+      `URIs: ${uri}`,
+      `Suites: ${this.suite}`,
+      'Components: main',
+      `Architectures: ${this.architecture}`,
+    ];
     if (key) source.push(`Signed-By: ${key}`);
     fs.writeFileSync(path.join(this.state, 'etc', 'vmbus.sources'), `${source.join('\n')}\n`);
     this.#apt('apt-get', ['-q', 'update']);
@@ -122,7 +145,9 @@ Debug::NoLocking "true";
   #fetch(list, download, names) {
     if (!this.#updated) this.update();
     const nowhere = ['-o', `Dir::Cache::archives=${this.state}/none/`];
-    const lines = this.#apt('apt-get', [...nowhere, ...list, '--print-uris', '-qq', ...names]).trim().split('\n');
+    const lines = this.#apt('apt-get', [...nowhere, ...list, '--print-uris', '-qq', ...names])
+      .trim()
+      .split('\n');
     const debs = lines.filter((line) => line.startsWith("'")).map((line) => path.join(this.debs, line.split(' ')[1]));
     if (!debs.every((deb) => fs.existsSync(deb))) this.#apt('apt-get', ['-q', ...download, ...names], this.debs);
     return debs;

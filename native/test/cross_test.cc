@@ -3,7 +3,9 @@
 // Random traffic between the real ends and the reference ends on one shared ring, all four
 // pairings; every packet, every doorbell decision and every wait is compared with the reference.
 // A run that fails prints its seed.
+//   cross_test [seeds]
 
+#include <cstdlib>
 #include <deque>
 #include <string>
 
@@ -195,9 +197,11 @@ class Traffic {
   bool good_ = true;
 };
 
+uint64_t seeds = 400;
+
 template <typename Writer, typename Reader>
 void RandomTraffic() {
-  for (uint64_t seed = 1; seed <= 400; seed++) {
+  for (uint64_t seed = 1; seed <= seeds; seed++) {
     const auto data_size = static_cast<uint32_t>(seed % 3 == 0 ? 4096 : 128 + seed % 64 * 8);
     const auto start = static_cast<uint32_t>(seed * 40 % data_size / 8 * 8);
     Traffic<Writer, Reader> traffic(data_size, start, seed);
@@ -210,7 +214,8 @@ void RandomTraffic() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1) seeds = std::strtoull(argv[1], nullptr, 10);
   Test("reference writer to reference reader", RandomTraffic<ModelWriter, ModelReader>);
   Test("reference writer to real reader", RandomTraffic<ModelWriter, RealReader>);
   Test("real writer to reference reader", RandomTraffic<RealWriter, ModelReader>);

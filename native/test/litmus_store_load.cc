@@ -126,7 +126,7 @@ class Litmus {
 
   void Other() {
     (void)PinToProcessor(1);
-    while (!over_) {
+    for (;;) {
       const bool mine = Act(1, shake_.reader_half);
       if (over_) return;
       others_ = mine;
@@ -139,7 +139,7 @@ class Litmus {
   Meeting meeting_;
   std::atomic<uint64_t> round_{0};
   volatile uint32_t touched_[2] = {};
-  bool others_ = false;  // ordered by the meetings, as is over_
+  bool others_ = false;  // looked at only right after a meeting, as is over_
   bool over_ = false;
 };
 
