@@ -70,11 +70,16 @@ function writeDevice(root: string, bus: string, device: TreeDevice): void {
   for (const [name, value] of Object.entries(attributes)) writeFileSync(path.join(folder, name), `${value}\n`);
   device.channels.forEach((channel, i) => writeChannel(path.join(folder, 'channels', String(channel.relid)), channel, i));
   for (const child of device.children ?? []) mkdirSync(path.join(folder, child), { recursive: true });
-  symlinkSync(folder, path.join(bus, 'devices', device.id));
+  link(folder, path.join(bus, 'devices', device.id));
   if (!device.driver) return;
   const driver = path.join(bus, 'drivers', device.driver);
   mkdirSync(driver, { recursive: true });
-  symlinkSync(driver, path.join(folder, 'driver'));
+  link(driver, path.join(folder, 'driver'));
+}
+
+/** Links of sysfs are relative, so that a tree can be carried elsewhere. */
+function link(target: string, from: string): void {
+  symlinkSync(path.relative(path.dirname(from), target), from);
 }
 
 function writeChannel(folder: string, channel: TreeDevice['channels'][number], index: number): void {

@@ -17,11 +17,14 @@ export function define(command: Command, action: Action): void {
 }
 
 async function capture(context: Context, folder: string): Promise<void> {
-  const { out } = context;
+  const { out, signal } = context;
   const { captureSnapshot } = await import('../../index.js');
   const { root } = await context.bus();
-  const result = await captureSnapshot(folder, { root });
-  if (out.json) return out.document('vmbus.snapshot/1', { root, folder, ...result });
-  out.line(`captured ${grouped(result.files)} files of ${root} in ${folder}`);
+  const result = await captureSnapshot(folder, { root, signal });
+  if (out.json) return out.document('vmbus.snapshot/1', { root, ...result });
+  const { to, devices, files, unreadable, replacements, notes } = result;
+  out.line(`captured ${devices} devices in ${to}: ${grouped(files)} files, ${grouped(replacements)} names replaced`);
+  if (unreadable > 0) out.note(`${grouped(unreadable)} attributes could not be read, and answer with the same error in the capture`);
+  for (const remark of notes) out.note(remark);
   out.note(`hv --root ${folder} ls --tree shows it`);
 }
