@@ -22,5 +22,16 @@ export const KERNELS_WITH_SLOW_UIO: readonly KernelName[] = ['6.12', '7'];
 export const SUITES: readonly Suite[] = [
   { name: 'guest', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
   { name: 'sysfs-facts', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
+  { name: 'insight', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
+  { name: 'bus', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 240 },
   { name: 'driver-facts', kernels: KERNEL_NAMES, boot: 'own', size: 'quick' },
+  { name: 'memory', kernels: KERNELS_WITH_SLOW_UIO, boot: 'own', size: 'quick' },
+  {
+    name: 'balloon-request',
+    kernels: KERNELS_WITH_SLOW_UIO,
+    boot: 'own',
+    size: 'quick',
+    slow: true,
+    testTimeoutSeconds: 240,
+  },
 ];
