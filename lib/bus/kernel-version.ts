@@ -21,7 +21,8 @@ export function kernelVersion(root: string): KernelVersion {
   const read = (path: string): string => readSmallFileOrNull(under(root, path)) ?? '';
   const release = read('proc/sys/kernel/osrelease');
   const signature = /\s(\d+)\.(\d+)\.(\d+)\s*$/.exec(read('proc/version_signature'));
-  const debian = /\bDebian (\d+)\.(\d+)\.(\d+)/.exec(read('proc/version'));
+  // After the build number: before it stands the compiler, which is Debian's too.
+  const debian = /#\d+ .*\bDebian (\d+)\.(\d+)\.(\d+)/.exec(read('proc/version'));
   return { release, upstream: numbers(signature) ?? numbers(debian) ?? fromRelease(release) };
 }
 

@@ -65,7 +65,7 @@ test('whatever is removed or overwritten, the bus is read, and every number is a
       }
       JSON.stringify(device);
     }
-  }), { numRuns: 60 });
+  }), { numRuns: 40 });
 });
 
 test('a value that is overwritten with what is no number is null and marked, exactly that one', () => {
@@ -78,5 +78,5 @@ test('a value that is overwritten with what is no number is null and marked, exa
 
     assert.equal(device?.[files[file]], null);
     assert.deepEqual(device?.unreadable, [{ attribute: file, errno: 'EBADMSG' }]);
-  }), { numRuns: 60 });
+  }), { numRuns: 40 });
 });

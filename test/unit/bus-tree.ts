@@ -33,7 +33,8 @@ export interface FixtureDevice {
 }
 
 export class BusTree implements Disposable {
-  readonly root: string = realpathSync(mkdtempSync(join(tmpdir(), 'vmbus-bus-')));
+  /** In memory where there is such a folder: some tests write thousands of files. */
+  readonly root: string = realpathSync(mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vmbus-bus-')));
 
   constructor() {
     for (const folder of ['sys/bus/vmbus/devices', 'sys/bus/vmbus/drivers', acpi, 'proc', 'dev', 'run']) this.folder(folder);
