@@ -61,7 +61,8 @@ export class GuestPages {
   take(range: PageRange): string | null {
     if (range.pageCount === 0) return 'an empty range';
     if (!this.#isMemory(range)) return `pages ${range.firstPage} + ${range.pageCount}, where the guest has no memory`;
-    if (this.#ranges.some((known) => overlap(known, range))) return `pages ${range.firstPage} + ${range.pageCount} twice`;
+    if (this.#ranges.some((known) => overlap(known, range)))
+      return `pages ${range.firstPage} + ${range.pageCount} twice`;
     this.#ranges.push(range);
     this.#ranges.sort((a, b) => Number(a.firstPage - b.firstPage));
     return null;

@@ -5,8 +5,16 @@
 // Called by: dynamic-memory.ts, host-channel.ts. Source: hw/hyperv/hv-balloon.c of QEMU.
 
 import {
-  decodeGuestMessage, encodeHostMessage, type BalloonResponse, type HotAddResponse, type MemoryCapabilities,
-  type MemoryGuestMessage, type MemoryHostMessage, MemoryVersion, type PageRange, type StatusReport,
+  type BalloonResponse,
+  decodeGuestMessage,
+  encodeHostMessage,
+  type HotAddResponse,
+  type MemoryCapabilities,
+  type MemoryGuestMessage,
+  type MemoryHostMessage,
+  MemoryVersion,
+  type PageRange,
+  type StatusReport,
 } from '../protocol/dynamic-memory.js';
 import type { DynamicMemoryEvent, DynamicMemoryPlan, DynamicMemoryState } from './dynamic-memory.js';
 import { GuestPages } from './dynamic-memory-pages.js';
@@ -102,33 +110,40 @@ export class DynamicMemorySession implements ProviderSession {
   #take(message: MemoryGuestMessage): void {
     switch (message.kind) {
       case 'versionRequest':
-        return this.#onVersion(message.version, message.transactionId);
+        this.#onVersion(message.version, message.transactionId);
+        break;
       case 'capabilitiesReport':
-        return this.#onCapabilities(message.capabilities, message.transactionId);
+        this.#onCapabilities(message.capabilities, message.transactionId);
+        break;
       case 'statusReport':
-        return this.#onReport(message);
+        this.#onReport(message);
+        break;
       case 'balloonResponse':
-        return this.#onBallooned(message);
+        this.#onBallooned(message);
+        break;
       case 'unballoonResponse':
-        return this.#onUnballooned();
+        this.#onUnballooned();
+        break;
       case 'hotAddResponse':
-        return this.#onHotAdded(message);
+        this.#onHotAdded(message);
+        break;
       case 'hotRemoveResponse':
-        return this.#warn('a hot remove response that nobody asked for');
+        this.#warn('a hot remove response that nobody asked for');
+        break;
       default:
         message satisfies never;
     }
   }
 
   #onVersion(version: number, transactionId: number): void {
-    if (this.#state !== 'version') return this.#unexpected('version request');
+    if (!this.#expects('version', 'version request')) return;
     const isAccepted = version >= MemoryVersion.win8 && version <= this.#plan.newestVersion;
     this.#send({ kind: 'versionResponse', transactionId, isAccepted });
     if (isAccepted) this.#enter('capabilities');
   }
 
   #onCapabilities(capabilities: MemoryCapabilities, transactionId: number): void {
-    if (this.#state !== 'capabilities') return this.#unexpected('capabilities report');
+    if (!this.#expects('capabilities', 'capabilities report')) return;
     this.#capabilities = capabilities;
     const suppressReports = !this.#plan.wantsReports;
     this.#send({ kind: 'capabilitiesResponse', transactionId, isAccepted: true, hotRemove: true, suppressReports });
@@ -159,7 +174,10 @@ export class DynamicMemorySession implements ProviderSession {
   }
 
   #askForPages(wanted: number): void {
-    if (!this.#capabilities?.balloon) return this.#giveUp('the guest cannot balloon');
+    if (!this.#capabilities?.balloon) {
+      this.#giveUp('the guest cannot balloon');
+      return;
+    }
     this.#asked = Math.min(wanted, mostBalloonPages);
     this.#received = 0;
     this.#enter('balloon');
@@ -167,10 +185,11 @@ export class DynamicMemorySession implements ProviderSession {
   }
 
   #onBallooned(message: BalloonResponse): void {
-    if (this.#state !== 'balloon') return this.#unexpected('balloon response');
+    if (!this.#expects('balloon', 'balloon response')) return;
     if (message.ranges.length === 0) {
       this.#target = null;
-      return this.#finish('ballooned', this.#received);
+      this.#finish('ballooned', this.#received);
+      return;
     }
     for (const range of message.ranges) {
       const wrong = this.pages.take(range);
@@ -200,15 +219,21 @@ export class DynamicMemorySession implements ProviderSession {
   }
 
   #onUnballooned(): void {
-    if (this.#state !== 'unballoon' || this.#received < this.#asked) return this.#unexpected('unballoon response');
+    if (!this.#expects('unballoon', 'unballoon response', this.#received >= this.#asked)) return;
     this.#finish('unballooned', this.#received);
   }
 
   #hotAdd(wanted: number): void {
-    if (!this.#capabilities?.hotAdd || !this.#mayHotAdd) return this.#giveUp('the guest cannot add memory');
+    if (!this.#capabilities?.hotAdd || !this.#mayHotAdd) {
+      this.#giveUp('the guest cannot add memory');
+      return;
+    }
     const unit = 2 ** this.#capabilities.hotAddAlignment * pagesPerMiB;
     const pageCount = Math.floor(Math.min(wanted, Math.max(mostReturnPages, unit)) / unit) * unit;
-    if (pageCount === 0) return this.#giveUp(`memory is added in units of ${unit} pages`);
+    if (pageCount === 0) {
+      this.#giveUp(`memory is added in units of ${unit} pages`);
+      return;
+    }
     const range = { firstPage: BigInt(this.pages.nextHotAddPage(unit)), pageCount };
     this.#offered = range;
     this.#asked = pageCount;
@@ -217,9 +242,10 @@ export class DynamicMemorySession implements ProviderSession {
   }
 
   #onHotAdded(message: HotAddResponse): void {
-    if (this.#state !== 'hot-add') return this.#unexpected('hot-add response');
+    if (!this.#expects('hot-add', 'hot-add response')) return;
     const pages = message.isSuccess ? Math.min(message.pageCount, this.#asked) : 0;
-    if (message.pageCount > this.#asked) this.#warn(`${message.pageCount} pages added where ${this.#asked} were offered`);
+    if (message.pageCount > this.#asked)
+      this.#warn(`${message.pageCount} pages added where ${this.#asked} were offered`);
     if (pages < this.#asked) this.#mayHotAdd = false;
     this.pages.hotAdd({ ...this.#offered, pageCount: pages });
     this.#finish('hot-added', pages);
@@ -237,8 +263,11 @@ export class DynamicMemorySession implements ProviderSession {
     this.#warn(text);
   }
 
-  #unexpected(what: string): void {
+  /** Whether a message is due; if not, says so. */
+  #expects(state: DynamicMemoryState, what: string, isDue = true): boolean {
+    if (this.#state === state && isDue) return true;
     this.#warn(`unexpected ${what} in state ${this.#state}`);
+    return false;
   }
 
   #warn(text: string): void {

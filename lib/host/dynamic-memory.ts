@@ -6,7 +6,13 @@
 
 import { outOfRange } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
-import { dynamicMemoryClass, type MemoryCapabilities, MemoryVersion, type PageRange, type StatusReport } from '../protocol/dynamic-memory.js';
+import {
+  dynamicMemoryClass,
+  type MemoryCapabilities,
+  MemoryVersion,
+  type PageRange,
+  type StatusReport,
+} from '../protocol/dynamic-memory.js';
 import { DynamicMemorySession } from './dynamic-memory-session.js';
 import type { HostChannel, Provider, ProviderSession } from './types.js';
 
@@ -38,7 +44,14 @@ export type DynamicMemoryEvent =
 
 /** Where the protocol is. */
 export type DynamicMemoryState =
-  | 'closed' | 'version' | 'capabilities' | 'post-init-wait' | 'idle' | 'balloon' | 'unballoon' | 'hot-add';
+  | 'closed'
+  | 'version'
+  | 'capabilities'
+  | 'post-init-wait'
+  | 'idle'
+  | 'balloon'
+  | 'unballoon'
+  | 'hot-add';
 
 /** A dynamic memory device, and what can be done with it. */
 export interface DynamicMemoryProvider extends Provider {
@@ -165,7 +178,10 @@ class DynamicMemory implements DynamicMemoryProvider {
       while (!signal?.aborted) {
         const next = waiting.shift();
         if (next) yield next;
-        else await new Promise<void>((resolve) => { wake = resolve; });
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
       }
     } finally {
       signal?.removeEventListener('abort', onAbort);

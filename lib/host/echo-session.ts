@@ -3,7 +3,15 @@
 // One opening of an echo channel. The protocol is described in protocol/echo.ts.
 // Called by: echo.ts, host-channel.ts. Plain batches go back without a copy; anything else packet by packet.
 
-import { decodeEchoCommand, type EchoCommand, echoCommandBytes, type EchoMode, echoModes, EchoVerb, encodeEchoCommand } from '../protocol/echo.js';
+import {
+  decodeEchoCommand,
+  type EchoCommand,
+  type EchoMode,
+  EchoVerb,
+  echoCommandBytes,
+  echoModes,
+  encodeEchoCommand,
+} from '../protocol/echo.js';
 import type { HostBatch, HostChannel, HostPacket, HostSendOptions, ProviderSession } from './types.js';
 
 const inband = 6;
@@ -108,7 +116,8 @@ export class EchoSession implements ProviderSession {
   }
 
   #obey({ verb, argument, second }: EchoCommand): Uint8Array {
-    const answer = (result: number, more = 0): Uint8Array => encodeEchoCommand({ verb, argument: result, second: more });
+    const answer = (result: number, more = 0): Uint8Array =>
+      encodeEchoCommand({ verb, argument: result, second: more });
     if (verb === EchoVerb.offer) return answer(this.#offer(argument) ? 1 : 0);
     if (verb === EchoVerb.mode) return answer(this.#change(echoModes[argument], second) ? 1 : 0);
     if (verb === EchoVerb.count) return answer(this.#packets, this.#bytes);

@@ -5,7 +5,7 @@
 
 import { invalidValue, outOfRange } from '../errors.js';
 import { parseGuid } from '../guid.js';
-import { echoClass, type EchoMode, echoModes } from '../protocol/echo.js';
+import { type EchoMode, echoClass, echoModes } from '../protocol/echo.js';
 import { EchoSession } from './echo-session.js';
 import type { HostChannel, Provider, ProviderSession } from './types.js';
 
@@ -37,9 +37,11 @@ export interface EchoOptions {
 export function echo(options: EchoOptions = {}): Provider {
   const { reply = 'echo', sourceBytes = 64, sourcePackets = Number.POSITIVE_INFINITY, subchannels = 0 } = options;
   if (!echoModes.includes(reply)) throw invalidValue('reply', `must be one of ${echoModes.join(', ')}`, reply);
-  if (!(Number.isInteger(sourceBytes) && sourceBytes >= 0)) throw outOfRange('sourceBytes', 'a whole number of bytes', sourceBytes);
+  if (!(Number.isInteger(sourceBytes) && sourceBytes >= 0))
+    throw outOfRange('sourceBytes', 'a whole number of bytes', sourceBytes);
   if (!(sourcePackets >= 0)) throw outOfRange('sourcePackets', '0 or more', sourcePackets);
-  if (!(Number.isInteger(subchannels) && subchannels >= 0 && subchannels <= 64)) throw outOfRange('subchannels', '0 to 64', subchannels);
+  if (!(Number.isInteger(subchannels) && subchannels >= 0 && subchannels <= 64))
+    throw outOfRange('subchannels', '0 to 64', subchannels);
   return {
     name: options.name ?? 'echo',
     classGuid: echoClass,

@@ -11,9 +11,21 @@ import type { RingEnd } from './ring-end.js';
 import type { ChannelFaults, HeaderWord } from './types.js';
 
 /** Word numbers in the ring header. */
-const wordNumber: Readonly<Record<HeaderWord, number>> = { writeIndex: 0, readIndex: 1, mask: 2, pending: 3, features: 16 };
+const wordNumber: Readonly<Record<HeaderWord, number>> = {
+  writeIndex: 0,
+  readIndex: 1,
+  mask: 2,
+  pending: 3,
+  features: 16,
+};
 /** Position of a word's value among those of its ring in an inspection. */
-const inspected: Readonly<Record<HeaderWord, number>> = { writeIndex: 0, readIndex: 1, mask: 2, pending: 3, features: 4 };
+const inspected: Readonly<Record<HeaderWord, number>> = {
+  writeIndex: 0,
+  readIndex: 1,
+  mask: 2,
+  pending: 3,
+  features: 4,
+};
 
 /** What faults do to the channel they are of. */
 export interface FaultHooks {
@@ -126,16 +138,25 @@ function packet(descriptor: Descriptor): Uint8Array {
 
 function raw(violation: string, bytes: Uint8Array): Malformation {
   return {
-    violation, ring: 'in', apply(faults) {
+    violation,
+    ring: 'in',
+    apply(faults) {
       faults.writeRaw(bytes);
       faults.wake();
     },
   };
 }
 
-function poke(violation: string, ring: 'in' | 'out', word: HeaderWord, value: (faults: ChannelFaults) => number): Malformation {
+function poke(
+  violation: string,
+  ring: 'in' | 'out',
+  word: HeaderWord,
+  value: (faults: ChannelFaults) => number,
+): Malformation {
   return {
-    violation, ring, apply(faults) {
+    violation,
+    ring,
+    apply(faults) {
       if (ring === 'out') faults.stall(true);
       faults.pokeHeader(ring, word, value(faults));
       faults.wake();
@@ -145,20 +166,46 @@ function poke(violation: string, ring: 'in' | 'out', word: HeaderWord, value: (f
 
 /** Name of a {@link malformations} entry. Stable. */
 export type MalformationName =
-  | 'write-index-range' | 'write-index-huge' | 'write-index-misaligned'
-  | 'read-index-range' | 'read-index-misaligned' | 'read-index-beyond-write'
-  | 'partial-descriptor' | 'packet-too-short' | 'packet-empty' | 'packet-beyond-used' | 'packet-longest'
-  | 'payload-offset-inside' | 'payload-offset-after' | 'unknown-flag' | 'unknown-type' | 'type-zero';
+  | 'write-index-range'
+  | 'write-index-huge'
+  | 'write-index-misaligned'
+  | 'read-index-range'
+  | 'read-index-misaligned'
+  | 'read-index-beyond-write'
+  | 'partial-descriptor'
+  | 'packet-too-short'
+  | 'packet-empty'
+  | 'packet-beyond-used'
+  | 'packet-longest'
+  | 'payload-offset-inside'
+  | 'payload-offset-after'
+  | 'unknown-flag'
+  | 'unknown-type'
+  | 'type-zero';
 
 /** Every hostile state by name. */
 export const malformations: Readonly<Record<MalformationName, Malformation>> = {
   'write-index-range': poke('write index out of range', 'in', 'writeIndex', (faults) => faults.ringDataBytes),
   'write-index-huge': poke('write index out of range', 'in', 'writeIndex', () => 0xffff_fff8),
-  'write-index-misaligned': poke('write index misaligned', 'in', 'writeIndex', (f) => f.peekHeader('in', 'writeIndex') + 4),
+  'write-index-misaligned': poke(
+    'write index misaligned',
+    'in',
+    'writeIndex',
+    (f) => f.peekHeader('in', 'writeIndex') + 4,
+  ),
   'read-index-range': poke('read index out of range', 'out', 'readIndex', (faults) => faults.ringDataBytes),
-  'read-index-misaligned': poke('read index misaligned', 'out', 'readIndex', (f) => f.peekHeader('out', 'readIndex') + 4),
-  'read-index-beyond-write': poke('read index beyond published bytes', 'out', 'readIndex',
-    (faults) => (faults.peekHeader('out', 'writeIndex') + 8) % faults.ringDataBytes),
+  'read-index-misaligned': poke(
+    'read index misaligned',
+    'out',
+    'readIndex',
+    (f) => f.peekHeader('out', 'readIndex') + 4,
+  ),
+  'read-index-beyond-write': poke(
+    'read index beyond published bytes',
+    'out',
+    'readIndex',
+    (faults) => (faults.peekHeader('out', 'writeIndex') + 8) % faults.ringDataBytes,
+  ),
   'partial-descriptor': raw('less than a packet descriptor published', new Uint8Array(8)),
   'packet-too-short': raw('packet shorter than its descriptor', packet({ len8: 1 })),
   'packet-empty': raw('packet shorter than its descriptor', packet({ len8: 0 })),

@@ -3,7 +3,7 @@
 // Packets of one drain as providers read them: rows of an index and bytes of an arena, and packets made of them when asked.
 // Called by: host-channel.ts, which owns the memory. No calls into native code but through `sendBack`.
 
-import { Row, ROW_WORDS } from '../native/binding.js';
+import { ROW_WORDS, Row } from '../native/binding.js';
 import type { HostBatch, HostPacket } from './types.js';
 
 /** A 64-bit id from the two signed words of a row. */

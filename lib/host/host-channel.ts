@@ -52,7 +52,10 @@ export class RingHostChannel implements HostChannel {
     this.#seat = seat;
     this.#outbox = new Outbox(end, { broke: (status) => this.#break(status), spaceSoon: () => this.#schedule() });
     this.#batch = new RowBatch((rows) => this.#outbox.sendRows(rows));
-    this.#faults = new RingFaults(end, this.#outbox, { resumed: () => this.#schedule(), rescind: () => seat.rescind() });
+    this.#faults = new RingFaults(end, this.#outbox, {
+      resumed: () => this.#schedule(),
+      rescind: () => seat.rescind(),
+    });
     this.#growArena(firstArenaBytes);
   }
 
@@ -159,7 +162,10 @@ export class RingHostChannel implements HostChannel {
       if (count <= 0) return;
       this.#deliver(session, count);
       left -= count;
-      if (left <= 0) return this.#schedule();
+      if (left <= 0) {
+        this.#schedule();
+        return;
+      }
     }
   }
 
@@ -202,7 +208,8 @@ export class RingHostChannel implements HostChannel {
     if (!this.#isOpen || status === Status.closed || status === Status.rescinded) return;
     const name = this.#end.violationName(status > -100 ? -status : 0);
     const error = new VmbusError('ERR_VMBUS_CORRUPT', `the guest broke the rules of the ring: ${name}`, {
-      ...this.#place(), facts: { violation: name, status },
+      ...this.#place(),
+      facts: { violation: name, status },
     });
     this.close();
     this.#seat.broke(error);

@@ -5,7 +5,7 @@
 // Called by: host-channel.ts, faults.ts. Calls: ring-end.ts.
 
 import { VmbusError } from '../errors.js';
-import { Row, ROW_WORDS, Status } from '../native/binding.js';
+import { ROW_WORDS, Row, Status } from '../native/binding.js';
 import { DelayLine } from './delay-line.js';
 import { idFromWords } from './host-batch.js';
 import type { RingEnd } from './ring-end.js';
@@ -162,7 +162,7 @@ export class Outbox {
     let least = 0;
     for (let row = first; row < first + count; row += 1) {
       const at = row * ROW_WORDS;
-      sum += (index[at + Row.length] ?? 0) + (((index[at + Row.flags] ?? 0) >>> 16) || 2) * 8 + 8;
+      sum += (index[at + Row.length] ?? 0) + ((index[at + Row.flags] ?? 0) >>> 16 || 2) * 8 + 8;
       if (row === first) least = sum - 24;
     }
     return Math.max(least, 8, Math.min(sum, this.#end.largestPayload() >>> 1));

@@ -114,7 +114,9 @@ class ChildHost implements HostProcess {
 
   async begin(options: ProcessOptions, timeoutMs: number): Promise<void> {
     const timeout = new Promise<never>((_, reject) => {
-      const error = new VmbusError('ERR_VMBUS_TIMEOUT', `the host process did not start within ${timeoutMs} ms`, { facts: { timeoutMs } });
+      const error = new VmbusError('ERR_VMBUS_TIMEOUT', `the host process did not start within ${timeoutMs} ms`, {
+        facts: { timeoutMs },
+      });
       const timer = setTimeout(() => reject(error), timeoutMs);
       void this.ended.then(() => clearTimeout(timer));
       this.#stdout.once('data', () => clearTimeout(timer));
@@ -198,7 +200,8 @@ class ChildHost implements HostProcess {
     const verb = keep ? 'ref' : 'unref';
     this.#child[verb]();
     for (const pipe of [this.#stdin, this.#stdout]) {
-      if (verb in pipe && typeof pipe[verb as keyof typeof pipe] === 'function') (pipe as unknown as NodeJS.RefCounted)[verb]();
+      if (verb in pipe && typeof pipe[verb as keyof typeof pipe] === 'function')
+        (pipe as unknown as NodeJS.RefCounted)[verb]();
     }
   }
 }

@@ -2,11 +2,23 @@
 //
 // Exports of the simulated host: `vmbus/host`.
 
-export { decodeEchoCommand, echoClass, type EchoCommand, echoCommandBytes, type EchoMode, EchoVerb, encodeEchoCommand } from '../protocol/echo.js';
 export {
-  dynamicMemory, type DynamicMemoryEvent, type DynamicMemoryOptions, type DynamicMemoryProvider, type DynamicMemoryState,
+  decodeEchoCommand,
+  type EchoCommand,
+  type EchoMode,
+  EchoVerb,
+  echoClass,
+  echoCommandBytes,
+  encodeEchoCommand,
+} from '../protocol/echo.js';
+export {
+  type DynamicMemoryEvent,
+  type DynamicMemoryOptions,
+  type DynamicMemoryProvider,
+  type DynamicMemoryState,
+  dynamicMemory,
 } from './dynamic-memory.js';
-export { echo, type EchoOptions } from './echo.js';
+export { type EchoOptions, echo } from './echo.js';
 export { type Malformation, type MalformationName, malformations } from './faults.js';
 export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
 export { makeProvider, type NamedDevice, type NamedProvider, parseNamedDevice, providersByName } from './providers.js';

@@ -17,7 +17,8 @@ function say(message: ProcessAnswer): void {
 }
 
 function failure(error: unknown): { readonly error: Record<string, unknown> } {
-  const { message, code } = error instanceof Error ? (error as Error & { code?: string }) : { message: String(error), code: undefined };
+  const { message, code } =
+    error instanceof Error ? (error as Error & { code?: string }) : { message: String(error), code: undefined };
   return { error: { message, code: code ?? 'ERR_VMBUS_SYSTEM' } };
 }
 

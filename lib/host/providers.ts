@@ -4,8 +4,8 @@
 // Called by: process-main.ts, `hv sim`.
 
 import { invalidType, invalidValue } from '../errors.js';
-import { dynamicMemory, type DynamicMemoryOptions } from './dynamic-memory.js';
-import { echo, type EchoOptions } from './echo.js';
+import { type DynamicMemoryOptions, dynamicMemory } from './dynamic-memory.js';
+import { type EchoOptions, echo } from './echo.js';
 import type { Provider } from './types.js';
 
 /** A device named as plain data. */
@@ -34,7 +34,16 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
   },
   balloon: {
     summary: 'dynamic memory, as QEMU plays it',
-    options: ['postInitDelayMs', 'wantsReports', 'ramPages', 'hotAddBase', 'newestVersion', 'instanceGuid', 'ringBytes', 'name'],
+    options: [
+      'postInitDelayMs',
+      'wantsReports',
+      'ramPages',
+      'hotAddBase',
+      'newestVersion',
+      'instanceGuid',
+      'ringBytes',
+      'name',
+    ],
     make: (options) => dynamicMemory(options as DynamicMemoryOptions),
   },
 };
@@ -45,11 +54,15 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
  */
 export function parseNamedDevice(text: string): NamedDevice {
   const [name = '', list = ''] = text.split(/:(.*)/s, 2);
-  const entries = list === '' ? [] : list.split(',').map((part): [string, unknown] => {
-    const [option = '', value] = part.split(/=(.*)/s, 2);
-    if (option === '' || value === undefined) throw invalidValue('device', 'must be NAME or NAME:option=value,…', text);
-    return [option, plainValue(value)];
-  });
+  const entries =
+    list === ''
+      ? []
+      : list.split(',').map((part): [string, unknown] => {
+          const [option = '', value] = part.split(/=(.*)/s, 2);
+          if (option === '' || value === undefined)
+            throw invalidValue('device', 'must be NAME or NAME:option=value,…', text);
+          return [option, plainValue(value)];
+        });
   return { name, options: Object.fromEntries(entries) };
 }
 
@@ -71,7 +84,8 @@ export function makeProvider(given: NamedDevice | string): Provider {
   const options = device.options ?? {};
   if (typeof options !== 'object' || Array.isArray(options)) throw invalidType('options', 'an object', options);
   for (const name of Object.keys(options)) {
-    if (!known.options.includes(name)) throw invalidValue('options', `of ${device.name} are ${known.options.join(', ')}`, name);
+    if (!known.options.includes(name))
+      throw invalidValue('options', `of ${device.name} are ${known.options.join(', ')}`, name);
   }
   return known.make(options);
 }

@@ -5,8 +5,8 @@
 // Calls: local/ (the folder, the drivers, the nodes), the providers. Used by tests, `hv sim`, `hv demo`, process-main.ts.
 
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import type { Server } from 'node:net';
+import { availableParallelism } from 'node:os';
 
 import { invalidType, invalidValue, outOfRange, VmbusError } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
@@ -152,7 +152,8 @@ export class SimulatedHost implements AsyncDisposable {
 
   #showBus(): void {
     const tree = this.#tree;
-    for (const folder of ['sys/bus/vmbus/devices', 'sys/class/uio', 'sys/devices/system/cpu', 'dev']) tree.folder(folder);
+    for (const folder of ['sys/bus/vmbus/devices', 'sys/class/uio', 'sys/devices/system/cpu', 'dev'])
+      tree.folder(folder);
     tree.put('sys/bus/vmbus/hibernation', '0\n');
     tree.putInPlace('sys/bus/vmbus/drivers_autoprobe', '1\n');
     const cpus = this.#cpus === 1 ? '0\n' : `0-${this.#cpus - 1}\n`;
@@ -179,7 +180,7 @@ export class SimulatedHost implements AsyncDisposable {
 
   #offer(provider: Provider): LocalDevice {
     const guid = provider.instanceGuid ?? parseGuid(randomUUID());
-    if (this.#devices.has(guid)) throw invalidValue('instanceGuid', 'must differ from the other devices\'', guid);
+    if (this.#devices.has(guid)) throw invalidValue('instanceGuid', "must differ from the other devices'", guid);
     const device = new LocalDevice(provider, guid, {
       tree: this.#tree,
       binding: native(),
@@ -245,17 +246,29 @@ export class SimulatedHost implements AsyncDisposable {
 
   #trouble(trouble: HostTrouble): void {
     if (this.#options.onTrouble) this.#options.onTrouble(trouble);
-    else if (VmbusError.is(trouble.error) && trouble.error.code === 'ERR_VMBUS_CORRUPT') process.emitWarning(trouble.error);
-    else queueMicrotask(() => { throw trouble.error; });
+    else if (VmbusError.is(trouble.error) && trouble.error.code === 'ERR_VMBUS_CORRUPT')
+      process.emitWarning(trouble.error);
+    else
+      queueMicrotask(() => {
+        throw trouble.error;
+      });
   }
 
   #record(): void {
-    const devices = this.devices.map(({ name, classGuid, instanceGuid, relid }) => ({ name, classGuid, instanceGuid, relid }));
+    const devices = this.devices.map(({ name, classGuid, instanceGuid, relid }) => ({
+      name,
+      classGuid,
+      instanceGuid,
+      relid,
+    }));
     const record = { schema: 1, pid: process.pid, started: this.#started.toISOString(), devices };
     this.#tree.put('run/vmbus/host.json', `${JSON.stringify(record, null, 2)}\n`);
   }
 }
 
 function closedError(root: string): VmbusError {
-  return new VmbusError('ERR_VMBUS_CLOSED', 'the simulated host is not running', { path: root, hint: 'start a new one' });
+  return new VmbusError('ERR_VMBUS_CLOSED', 'the simulated host is not running', {
+    path: root,
+    hint: 'start a new one',
+  });
 }

@@ -4,7 +4,17 @@
 // closed and withdrawn, uevents, devices that come and go.
 
 import assert from 'node:assert/strict';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -15,7 +25,6 @@ const { EBUSY, EEXIST, EINVAL, ENODEV } = constants.errno;
 const echoGuid = '6a3b0000-1111-2222-3333-000000000001';
 const balloonGuid = '6a3b0000-1111-2222-3333-000000000002';
 const echoClass = '6f9c2d4e-7b1a-4c58-9e35-a1b0c2d3e4f5';
-const balloonClass = '525074dc-8985-46e2-8057-a307dc18a502';
 const drivers = 'sys/bus/vmbus/drivers';
 const uio = `${drivers}/uio_hv_generic`;
 
@@ -43,7 +52,9 @@ async function settle(): Promise<void> {
   assert.equal(await write('sys/bus/vmbus/drivers_probe', 'nobody'), ENODEV);
 }
 
-async function start(options: { readonly bound?: boolean; readonly requireMonitor?: boolean; readonly cpus?: number } = {}): Promise<void> {
+async function start(
+  options: { readonly bound?: boolean; readonly requireMonitor?: boolean; readonly cpus?: number } = {},
+): Promise<void> {
   const devices = [echo({ instanceGuid: echoGuid }), dynamicMemory({ instanceGuid: balloonGuid })];
   host = await SimulatedHost.start({ devices, cpus: 4, ...options });
   uevents = await UeventLog.listen(host.root);
@@ -66,16 +77,22 @@ describe('a host just started', () => {
   });
 
   it('shows files as a guest has them', () => {
-    assert.equal(readlinkSync(join(host.root, `sys/bus/vmbus/devices/${echoGuid}`)),
-      `../../../devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/${echoGuid}`);
+    assert.equal(
+      readlinkSync(join(host.root, `sys/bus/vmbus/devices/${echoGuid}`)),
+      `../../../devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00/${echoGuid}`,
+    );
     assert.equal(read('sys/bus/vmbus/hibernation'), '0\n');
     assert.equal(read('sys/bus/vmbus/drivers_autoprobe'), '1\n');
     assert.equal(read('sys/devices/system/cpu/online'), '0-3\n');
     assert.equal(read(device('driver_override')), '(null)\n');
     assert.equal(read(device('channel_vp_mapping')), '1:0\n');
-    assert.equal(read(device('uevent', balloonGuid)), 'DRIVER=hv_balloon\nMODALIAS=vmbus:dc7450528589e2468057a307dc18a502\n');
+    assert.equal(
+      read(device('uevent', balloonGuid)),
+      'DRIVER=hv_balloon\nMODALIAS=vmbus:dc7450528589e2468057a307dc18a502\n',
+    );
     assert.equal(lstatSync(join(host.root, device('channels/1/cpu'))).mode & 0o777, 0o644);
-    for (const name of ['bind', 'unbind', 'new_id', 'remove_id']) assert.equal(lstatSync(join(host.root, uio, name)).isSocket(), true);
+    for (const name of ['bind', 'unbind', 'new_id', 'remove_id'])
+      assert.equal(lstatSync(join(host.root, uio, name)).isSocket(), true);
   });
 
   it('says in run/vmbus/host.json who serves the folder', () => {
@@ -109,14 +126,26 @@ describe('binding', () => {
     await write(`${uio}/new_id`, echoClass);
 
     assert.equal(lstatSync(join(host.root, 'dev/uio0')).isSocket(), true);
-    assert.equal(realpathSync(join(host.root, 'sys/class/uio/uio0')), realpathSync(join(host.root, device('uio/uio0'))));
+    assert.equal(
+      realpathSync(join(host.root, 'sys/class/uio/uio0')),
+      realpathSync(join(host.root, device('uio/uio0'))),
+    );
     assert.equal(read(device('uio/uio0/maps/map0/size')), '0x0000000000400000\n');
-    assert.match(readlinkSync(join(host.root, device('channels/1/ring'))), new RegExp(`^/proc/${process.pid}/fd/\\d+$`));
+    assert.match(
+      readlinkSync(join(host.root, device('channels/1/ring'))),
+      new RegExp(`^/proc/${process.pid}/fd/\\d+$`),
+    );
     assert.equal(readFileSync(join(host.root, device('channels/1/ring'))).length, 0x40_0000);
 
     await write(`${uio}/unbind`, echoGuid);
 
-    for (const entry of ['dev/uio0', 'sys/class/uio/uio0', device('uio'), device('channels/1/ring'), device('driver')]) {
+    for (const entry of [
+      'dev/uio0',
+      'sys/class/uio/uio0',
+      device('uio'),
+      device('channels/1/ring'),
+      device('driver'),
+    ]) {
       assert.equal(has(entry), false, entry);
     }
     assert.equal(has(device('channels/1/interrupts')), true);
@@ -149,7 +178,10 @@ describe('binding', () => {
     assert.equal(bound?.['DEVPATH'], path);
     assert.equal(unbound?.['MODALIAS'], undefined);
     const numbers = uevents.events.map((event) => Number(event['SEQNUM']));
-    assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
+    assert.deepEqual(
+      numbers,
+      [...numbers].sort((a, b) => a - b),
+    );
   });
 });
 
@@ -273,7 +305,10 @@ describe('a device that is withdrawn', () => {
     assert.equal(has(`sys/bus/vmbus/devices/${echoGuid}`), false);
     assert.equal(has(`${uio}/${echoGuid}`), false);
     assert.equal(has('dev/uio0'), false);
-    assert.deepEqual(host.devices.map(({ name }) => name), ['balloon']);
+    assert.deepEqual(
+      host.devices.map(({ name }) => name),
+      ['balloon'],
+    );
     assert.equal(JSON.parse(read('run/vmbus/host.json')).devices.length, 1);
     await uevents.next((event) => event['DEVPATH'] === '/channels/1');
     assert.deepEqual(uevents.summary, ['remove uio', 'unbind vmbus', 'remove vmbus', 'remove channels']);

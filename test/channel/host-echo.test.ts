@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { echo, EchoVerb, encodeEchoCommand, SimulatedHost, startHostProcess } from '../../dist/host/index.js';
-import { type EchoCommand, decodeEchoCommand } from '../../dist/protocol/echo.js';
+import { EchoVerb, echo, encodeEchoCommand, SimulatedHost, startHostProcess } from '../../dist/host/index.js';
+import { decodeEchoCommand, type EchoCommand } from '../../dist/protocol/echo.js';
 import { type RawChannel, RawGuest, UeventLog } from './host-raw-guest.js';
 
 interface Served {
@@ -15,7 +15,12 @@ interface Served {
   close(): Promise<void>;
 }
 
-async function command(channel: RawChannel, verb: keyof typeof EchoVerb, argument = 0, second = 0): Promise<EchoCommand> {
+async function command(
+  channel: RawChannel,
+  verb: keyof typeof EchoVerb,
+  argument = 0,
+  second = 0,
+): Promise<EchoCommand> {
   channel.trySend(encodeEchoCommand({ verb: EchoVerb[verb], argument, second }), { flags: 1, id: 99n });
   for (;;) {
     const packet = await channel.receive();
@@ -27,7 +32,10 @@ async function command(channel: RawChannel, verb: keyof typeof EchoVerb, argumen
 const guid = '6a3b0000-1111-2222-3333-000000000001';
 const ways: readonly (readonly [string, () => Promise<Served>])[] = [
   ['in this process', () => SimulatedHost.start({ devices: [echo({ instanceGuid: guid })], bound: true })],
-  ['in a process of its own', () => startHostProcess({ devices: [{ name: 'echo', options: { instanceGuid: guid } }], bound: true })],
+  [
+    'in a process of its own',
+    () => startHostProcess({ devices: [{ name: 'echo', options: { instanceGuid: guid } }], bound: true }),
+  ],
 ];
 
 for (const [where, start] of ways) {
@@ -49,12 +57,15 @@ for (const [where, start] of ways) {
       assert.equal(channel.trySend('', { id: 7n }), 0);
 
       const got = [await channel.receive(), await channel.receive(), await channel.receive(), await channel.receive()];
-      assert.deepEqual(got.map(({ type, flags, id, header, payload }) => [type, flags, id, header.toString(), payload.toString()]), [
-        [6, 0, 5n, '', 'in-band!'],
-        [11, 0, 0x1_0000_0002n, '', 'request\0'],
-        [9, 0, 6n, 'headerheaderhead', 'with a header\0\0\0'],
-        [6, 0, 7n, '', ''],
-      ]);
+      assert.deepEqual(
+        got.map(({ type, flags, id, header, payload }) => [type, flags, id, header.toString(), payload.toString()]),
+        [
+          [6, 0, 5n, '', 'in-band!'],
+          [11, 0, 0x1_0000_0002n, '', 'request\0'],
+          [9, 0, 6n, 'headerheaderhead', 'with a header\0\0\0'],
+          [6, 0, 7n, '', ''],
+        ],
+      );
     });
 
     it('answers a request with a header by a plain completion, and a completion not at all', async (t) => {
@@ -116,7 +127,8 @@ for (const [where, start] of ways) {
       for (let received = 0; received < total; received += 1) {
         while (sent < total) {
           const header = sent % 5 === 0 ? Buffer.from('8 bytes!') : Buffer.alloc(0);
-          if (channel.trySend(Buffer.alloc(4000), { type: sent % 5 === 0 ? 9 : 6, header, id: BigInt(sent) }) !== 0) break;
+          if (channel.trySend(Buffer.alloc(4000), { type: sent % 5 === 0 ? 9 : 6, header, id: BigInt(sent) }) !== 0)
+            break;
           sent += 1;
         }
         const packet = await channel.receive();

@@ -5,8 +5,16 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { VmbusError } from '../../dist/errors.js';
 import {
-  echo, type HostChannel, type HostPacket, type HostTrouble, type MalformationName, malformations, type Provider, type ProviderSession,
+  echo,
+  type HostChannel,
+  type HostPacket,
+  type HostTrouble,
+  type MalformationName,
+  malformations,
+  type Provider,
+  type ProviderSession,
   SimulatedHost,
 } from '../../dist/host/index.js';
 import { Status } from '../../dist/native/binding.js';
@@ -26,7 +34,11 @@ function hostEnd(index = 0): HostChannel {
 
 async function start(provider: Provider): Promise<void> {
   troubles = [];
-  host = await SimulatedHost.start({ devices: [provider], bound: true, onTrouble: (trouble) => troubles.push(trouble) });
+  host = await SimulatedHost.start({
+    devices: [provider],
+    bound: true,
+    onTrouble: (trouble) => troubles.push(trouble),
+  });
   guest = await RawGuest.open(host.root);
   channel = guest.primary();
 }
@@ -52,7 +64,8 @@ describe('a fault of an echo channel', () => {
     hostEnd().faults.dropSignals(1);
     const wakes = guest.wakes;
     channel.trySend('no wake!');
-    while (hostEnd().faults.peekHeader('in', 'writeIndex') !== 64) await new Promise((resolve) => setImmediate(resolve));
+    while (hostEnd().faults.peekHeader('in', 'writeIndex') !== 64)
+      await new Promise((resolve) => setImmediate(resolve));
 
     assert.equal(guest.wakes, wakes);
     const drained = channel.drain();
@@ -152,7 +165,8 @@ describe('a guest that breaks the rules of the ring', () => {
     assert.equal(end.isOpen, false);
     const [trouble] = troubles;
     assert.equal(trouble?.provider, 'echo');
-    assert.equal((trouble?.error as { code?: string }).code, 'ERR_VMBUS_CORRUPT');
+    assert.ok(VmbusError.is(trouble?.error));
+    assert.equal(trouble.error.code, 'ERR_VMBUS_CORRUPT');
     assert.match(String(trouble?.error), /less than a packet descriptor/);
     await guest.close();
     guest = await RawGuest.open(host.root);

@@ -3,7 +3,7 @@
 // The barest guest: the addon's functions on one node, for tests of the simulated host that shall not depend on lib/channel.
 
 import { connect } from 'node:net';
-import { type Binding, LeaseEvent, Row, ROW_WORDS } from '../../dist/native/binding.js';
+import { type Binding, LeaseEvent, ROW_WORDS, Row } from '../../dist/native/binding.js';
 import { native } from '../../dist/native/load.js';
 
 /** A packet as it came. */
@@ -156,7 +156,8 @@ export type RawUevent = Readonly<Record<string, string>> & { readonly header: st
 export class UeventLog {
   readonly events: RawUevent[] = [];
   readonly close: () => void;
-  readonly #waiting: { readonly test: (event: RawUevent) => boolean; readonly resolve: (event: RawUevent) => void }[] = [];
+  readonly #waiting: { readonly test: (event: RawUevent) => boolean; readonly resolve: (event: RawUevent) => void }[] =
+    [];
 
   private constructor(close: () => void) {
     this.close = close;

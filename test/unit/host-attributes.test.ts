@@ -87,7 +87,9 @@ describe('attributes of a device', () => {
     const texts = deviceTexts({ ...balloon, monitorId: 7 }, null);
 
     assert.equal(texts['monitor_id'], '7\n');
-    const names = ['server', 'client'].flatMap((page) => ['pending', 'latency', 'conn_id'].map((f) => `${page}_monitor_${f}`));
+    const names = ['server', 'client'].flatMap((page) =>
+      ['pending', 'latency', 'conn_id'].map((f) => `${page}_monitor_${f}`),
+    );
     for (const name of names) assert.equal(texts[name], '0\n', name);
   });
 });
@@ -114,13 +116,19 @@ describe('attributes of a channel', () => {
   it('are empty where the kernel answers EINVAL', () => {
     const texts = channelTexts(channel, null);
 
-    assert.deepEqual([texts['out_mask'], texts['in_mask'], texts['read_avail'], texts['write_avail']], ['', '', '', '']);
+    assert.deepEqual(
+      [texts['out_mask'], texts['in_mask'], texts['read_avail'], texts['write_avail']],
+      ['', '', '', ''],
+    );
   });
 
   it('of a fast subchannel name its monitor and its index', () => {
     const texts = channelTexts({ ...channel, subchannelIndex: 2, monitorId: 5 }, null);
 
-    assert.deepEqual([texts['subchannel_id'], texts['monitor_id'], texts['pending'], texts['latency']], ['2\n', '5\n', '0\n', '0\n']);
+    assert.deepEqual(
+      [texts['subchannel_id'], texts['monitor_id'], texts['pending'], texts['latency']],
+      ['2\n', '5\n', '0\n', '0\n'],
+    );
   });
 });
 

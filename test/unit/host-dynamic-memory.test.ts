@@ -4,7 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it, mock } from 'node:test';
-import { dynamicMemory, type DynamicMemoryEvent, type DynamicMemoryProvider, type HostChannel, type ProviderSession } from '../../dist/host/index.js';
+import {
+  type DynamicMemoryEvent,
+  type DynamicMemoryProvider,
+  dynamicMemory,
+  type HostChannel,
+  type ProviderSession,
+} from '../../dist/host/index.js';
 
 const sent: string[] = [];
 let fits = true;
@@ -56,7 +62,8 @@ function ballooned(ranges: readonly (readonly [number, number])[], { more = 0, c
   bytes.writeUInt16LE(7, 0);
   bytes.writeUInt16LE(bytes.length, 2);
   bytes.writeUInt32LE(((count << 1) | more) >>> 0, 12);
-  ranges.forEach(([first, pages], i) => bytes.writeBigUInt64LE(BigInt(first) | (BigInt(pages) << 40n), 16 + i * 8));
+  for (const [i, [first, pages]] of ranges.entries())
+    bytes.writeBigUInt64LE(BigInt(first) | (BigInt(pages) << 40n), 16 + i * 8);
   guest(bytes.toString('hex'));
 }
 
@@ -103,7 +110,11 @@ describe('the handshake', () => {
     guest('0100 1000 02000000 02000000 00000000');
     guest('0100 1000 03000000 00000100 00000000');
 
-    assert.deepEqual(said(), ['02001000010000000000000000000000', '02001000020000000000000000000000', '02001000030000000100000000000000']);
+    assert.deepEqual(said(), [
+      '02001000010000000000000000000000',
+      '02001000020000000000000000000000',
+      '02001000030000000100000000000000',
+    ]);
     assert.equal(memory.state, 'capabilities');
   });
 
@@ -116,7 +127,10 @@ describe('the handshake', () => {
     guest(versionRequest);
 
     assert.deepEqual(said(), []);
-    assert.deepEqual(warnings(), ['unexpected capabilities report in state version', 'unexpected version request in state capabilities']);
+    assert.deepEqual(warnings(), [
+      'unexpected capabilities report in state version',
+      'unexpected version request in state capabilities',
+    ]);
   });
 
   it('holds targets back for the time given', () => {
@@ -226,9 +240,19 @@ describe('a hostile balloon response', () => {
   });
 
   it('that names pages twice, none at all, or beyond memory has only the rest counted', () => {
-    ballooned([[0x100, 16], [0x108, 16], [0x500, 0], [0xf_ffff, 2], [0xff_ffff_fff, 0xff_ffff], [0x200, 16]]);
+    ballooned([
+      [0x100, 16],
+      [0x108, 16],
+      [0x500, 0],
+      [0xf_ffff, 2],
+      [0xff_ffff_fff, 0xff_ffff],
+      [0x200, 16],
+    ]);
 
-    assert.deepEqual(memory.balloonedRanges, [{ firstPage: 0x100n, pageCount: 16 }, { firstPage: 0x200n, pageCount: 16 }]);
+    assert.deepEqual(memory.balloonedRanges, [
+      { firstPage: 0x100n, pageCount: 16 },
+      { firstPage: 0x200n, pageCount: 16 },
+    ]);
     assert.equal(warnings().length, 4);
   });
 
@@ -263,11 +287,17 @@ describe('a target above what the guest has', () => {
     open();
     handshake();
     memory.balloon(0x10_0000 - 300);
-    ballooned([[0x1000, 100], [0x2000, 200]]);
+    ballooned([
+      [0x1000, 100],
+      [0x2000, 200],
+    ]);
     said();
 
     memory.balloon(0x10_0000 - 50);
-    assert.deepEqual(said(), ['080018000100000001000000010000000010000000640000', '080018000100000000000000010000000020000000960000']);
+    assert.deepEqual(said(), [
+      '080018000100000001000000010000000010000000640000',
+      '080018000100000000000000010000000020000000960000',
+    ]);
     memory.balloon(0x10_0000);
     assert.deepEqual(said(), []);
     guest('0900 0800 05000000');
@@ -282,7 +312,10 @@ describe('a target above what the guest has', () => {
     open();
     handshake();
     memory.balloon(0x10_0000 - 200);
-    ballooned([[0x1000, 100], [0x2000, 100]]);
+    ballooned([
+      [0x1000, 100],
+      [0x2000, 100],
+    ]);
     said();
 
     fits = false;
@@ -348,7 +381,8 @@ describe('a target above what the guest has', () => {
 });
 
 describe('status reports', () => {
-  const report = '0500 3000 03000000 e803000000000000 d007000000000000 0000000000000000 0000000000000000 00000000 00000000';
+  const report =
+    '0500 3000 03000000 e803000000000000 d007000000000000 0000000000000000 0000000000000000 00000000 00000000';
 
   it('are kept and told, in any state', () => {
     open();
@@ -357,7 +391,10 @@ describe('status reports', () => {
 
     assert.equal(memory.lastReport?.availablePages, 1000n);
     assert.equal(memory.lastReport?.committedPages, 2000n);
-    assert.deepEqual(events.map((event) => event.kind), ['report']);
+    assert.deepEqual(
+      events.map((event) => event.kind),
+      ['report'],
+    );
   });
 
   it('are ignored where they are not wanted, and when too short', () => {

@@ -47,7 +47,10 @@ describe('a command to the echo device', () => {
   it('has the documented bytes', () => {
     const bytes = encodeEchoCommand({ verb: 2, argument: 1, second: 0x01020304 });
 
-    assert.equal(Buffer.from(bytes).toString('hex'), '766d627573' + '63746c' + '02000000' + '01000000' + '04030201' + '00000000');
+    assert.equal(
+      Buffer.from(bytes).toString('hex'),
+      '766d627573' + '63746c' + '02000000' + '01000000' + '04030201' + '00000000',
+    );
   });
 
   it('is recognised by length and mark only', () => {

@@ -4,7 +4,17 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,7 +111,10 @@ describe('the tree', () => {
 
 describe('uevents', () => {
   it('are texts as the kernel broadcasts them', () => {
-    const bytes = encodeUevent({ action: 'add', devpath: '/devices/x', subsystem: 'vmbus', variables: { MODALIAS: 'vmbus:00' } }, 7);
+    const bytes = encodeUevent(
+      { action: 'add', devpath: '/devices/x', subsystem: 'vmbus', variables: { MODALIAS: 'vmbus:00' } },
+      7,
+    );
 
     assert.equal(
       Buffer.from(bytes).toString(),
@@ -128,8 +141,14 @@ describe('uevents', () => {
     });
     await once(listener, 'end');
     const messages = text.split('\0\0').filter((message) => message !== '');
-    assert.deepEqual(messages.map((message) => message.split('\0')[0]), ['add@/a', 'remove@/a']);
-    assert.deepEqual(messages.map((message) => /SEQNUM=(\d+)/.exec(message)?.[1]), ['1', '2']);
+    assert.deepEqual(
+      messages.map((message) => message.split('\0')[0]),
+      ['add@/a', 'remove@/a'],
+    );
+    assert.deepEqual(
+      messages.map((message) => /SEQNUM=(\d+)/.exec(message)?.[1]),
+      ['1', '2'],
+    );
     listener.destroy();
   });
 });

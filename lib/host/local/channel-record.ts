@@ -129,7 +129,8 @@ export class ChannelRecord {
     this.look();
     const { tree, monitorId, subchannelIndex } = this.#plan;
     const shown = { subchannelIndex, monitorId, interrupts: this.interrupts, events: this.#events };
-    for (const [name, text] of Object.entries(channelTexts(shown, this.#facts))) tree.put(`${this.folder}/${name}`, text);
+    for (const [name, text] of Object.entries(channelTexts(shown, this.#facts)))
+      tree.put(`${this.folder}/${name}`, text);
   }
 
   /** Removes the folder. */

@@ -5,8 +5,8 @@
 // Called by: simulated-host.ts. Calls local/drivers.ts through the handlers it is given.
 
 import { chmodSync } from 'node:fs';
-import { constants } from 'node:os';
 import { createServer, type Server, type Socket } from 'node:net';
+import { constants } from 'node:os';
 
 /** More than the kernel takes in one write to an attribute. */
 const mostBytes = 4096;

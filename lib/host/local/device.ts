@@ -19,8 +19,8 @@ import { kernelRingBytes, uioDriver } from './native-drivers.js';
 import { DeadNode, UioNode } from './node.js';
 import type { Numbers } from './numbers.js';
 import type { Tree } from './tree.js';
-import { hideUio, showUio, uioEvent } from './uio-folder.js';
 import type { Uevent } from './uevents.js';
+import { hideUio, showUio, uioEvent } from './uio-folder.js';
 
 /** Folder of every device, as on a machine with ACPI. */
 const busFolder = 'sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00';
@@ -67,7 +67,9 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
     tree.folder(`${this.folder}/channels`);
     tree.link(`${this.folder}/subsystem`, 'sys/bus/vmbus');
     tree.putInPlace(`${this.folder}/driver_override`, '(null)\n');
-    this.#watcher = watch(tree.path(`${this.folder}/driver_override`), { persistent: false }, () => this.#tidyOverride());
+    this.#watcher = watch(tree.path(`${this.folder}/driver_override`), { persistent: false }, () =>
+      this.#tidyOverride(),
+    );
     this.#putTexts();
     tree.link(`sys/bus/vmbus/devices/${guid}`, this.folder);
     this.#announce('add', { MODALIAS: modalias(this.classGuid) });
@@ -161,15 +163,18 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
   #putTexts(): void {
     const { tree } = this.#around;
     const channels = [...this.#channels.values()];
-    const texts = deviceTexts({
-      guid: this.guid,
-      classGuid: this.classGuid,
-      deviceIndex: this.provider.deviceIndex ?? classOfGuid(this.classGuid).deviceIndex,
-      relid: this.relid,
-      state: this.isOpen || this.#isLeaked ? 3 : 2,
-      monitorId: this.provider.monitorId ?? null,
-      cpuMap: channels,
-    }, channels[0]?.facts ?? null);
+    const texts = deviceTexts(
+      {
+        guid: this.guid,
+        classGuid: this.classGuid,
+        deviceIndex: this.provider.deviceIndex ?? classOfGuid(this.classGuid).deviceIndex,
+        relid: this.relid,
+        state: this.isOpen || this.#isLeaked ? 3 : 2,
+        monitorId: this.provider.monitorId ?? null,
+        cpuMap: channels,
+      },
+      channels[0]?.facts ?? null,
+    );
     for (const [name, text] of Object.entries(texts)) tree.put(`${this.folder}/${name}`, text);
     const driver = this.driver === null ? '' : `DRIVER=${this.driver}\n`;
     tree.put(`${this.folder}/uevent`, `${driver}MODALIAS=${modalias(this.classGuid)}\n`, 0o644);
@@ -192,11 +197,13 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
     const minor = minors.take();
     this.#minor = minor;
     const path = tree.path(`dev/uio${minor}`);
-    this.#node = this.#isLeaked ? new DeadNode(path) : new UioNode(binding, path, this.#pairBytes, this.#monitorId, {
-      opened: () => this.#opened(),
-      closed: () => this.#closed(),
-      doorbell: (value) => this.#doorbell(value),
-    });
+    this.#node = this.#isLeaked
+      ? new DeadNode(path)
+      : new UioNode(binding, path, this.#pairBytes, this.#monitorId, {
+          opened: () => this.#opened(),
+          closed: () => this.#closed(),
+          doorbell: (value) => this.#doorbell(value),
+        });
     showUio(tree, this.folder, minor, this.#pairBytes, this.#interrupts());
     this.#around.announce(uioUevent('add', this.folder, minor));
     this.#linkPrimaryRing();
@@ -237,7 +244,10 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
     const end = this.#node.attach(channel.ring);
     const { relid, subchannelIndex } = channel;
     const seat: ChannelSeat = {
-      device: this.guid, relid, subchannelIndex, memory: null,
+      device: this.guid,
+      relid,
+      subchannelIndex,
+      memory: null,
       offerSubchannels: (count) => this.#offerSubchannels(count),
       rescind: () => this.#around.rescind(this),
       broke: (error) => this.#around.trouble({ device: this.guid, relid, provider: this.name, error }),
@@ -290,7 +300,13 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
     const { tree, cpus } = this.#around;
     const cpu = classOfGuid(this.classGuid).performance ? this.#around.nextCpu() : 0;
     const channel = new ChannelRecord({
-      tree, relid, subchannelIndex, cpu, cpus, deviceFolder: this.folder, monitorId: this.#monitorId,
+      tree,
+      relid,
+      subchannelIndex,
+      cpu,
+      cpus,
+      deviceFolder: this.folder,
+      monitorId: this.#monitorId,
       onCpu: () => this.refresh(),
     });
     this.#channels.set(relid, channel);
@@ -301,7 +317,8 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
   /** Puts the file into the form in which the kernel prints it: writers don't truncate sysfs files. */
   #tidyOverride(): void {
     const { tree } = this.#around;
-    if (tree.read(`${this.folder}/driver_override`)) tree.putInPlace(`${this.folder}/driver_override`, `${this.override ?? '(null)'}\n`);
+    if (tree.read(`${this.folder}/driver_override`))
+      tree.putInPlace(`${this.folder}/driver_override`, `${this.override ?? '(null)'}\n`);
   }
 
   #announce(action: Uevent['action'], variables: Record<string, string> = {}): void {
@@ -315,7 +332,9 @@ export class LocalDevice implements DrivenDevice, HostedDevice {
 
 function uioUevent(action: 'add' | 'remove', folder: string, minor: number): Uevent {
   return {
-    action, devpath: `${folder.slice('sys'.length)}/uio/uio${minor}`, subsystem: 'uio',
+    action,
+    devpath: `${folder.slice('sys'.length)}/uio/uio${minor}`,
+    subsystem: 'uio',
     variables: { MAJOR: 243, MINOR: minor, DEVNAME: `uio${minor}` },
   };
 }

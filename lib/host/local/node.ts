@@ -103,7 +103,9 @@ export class DeadNode {
 
   constructor(path: string) {
     this.#path = path;
-    this.#server = createServer((socket) => socket.destroy()).listen(path).unref();
+    this.#server = createServer((socket) => socket.destroy())
+      .listen(path)
+      .unref();
   }
 
   close(): void {
@@ -119,6 +121,9 @@ export class DeadNode {
 function cannot(what: string, path: string, status: number): VmbusError {
   const name = errnoName(-status);
   return new VmbusError('ERR_VMBUS_SYSTEM', `cannot ${what} the simulated node ${path}: ${name}`, {
-    path, errno: -status, errnoName: name, hint: 'name another folder: new SimulatedHost({ root: DIR })',
+    path,
+    errno: -status,
+    errnoName: name,
+    hint: 'name another folder: new SimulatedHost({ root: DIR })',
   });
 }

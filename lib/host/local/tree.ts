@@ -5,8 +5,18 @@
 // Invariant: a reader sees the old text or the new one, never a part: files are replaced by renaming.
 
 import {
-  chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync,
-  symlinkSync, writeFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize, relative } from 'node:path';
@@ -35,7 +45,11 @@ export class Tree {
     this.root = root === undefined ? freshFolder() : givenFolder(root);
     if (Buffer.byteLength(join(this.root, longestSocket)) > longestSocketPath) {
       this.dispose();
-      throw invalidValue('root', `must be shorter: unix sockets in it allow ${longestSocketPath} bytes in all`, this.root);
+      throw invalidValue(
+        'root',
+        `must be shorter: unix sockets in it allow ${longestSocketPath} bytes in all`,
+        this.root,
+      );
     }
     this.folder('run/vmbus/staging');
   }
@@ -98,7 +112,8 @@ export class Tree {
   /** Removes everything, and the folder too if it was made here. Synchronous, for use at exit. */
   dispose(): void {
     if (this.#made) rmSync(this.root, { recursive: true, force: true });
-    else for (const name of ['sys', 'dev', 'run', 'proc']) rmSync(join(this.root, name), { recursive: true, force: true });
+    else
+      for (const name of ['sys', 'dev', 'run', 'proc']) rmSync(join(this.root, name), { recursive: true, force: true });
   }
 
   #linkText(entry: string): string | null {
@@ -134,6 +149,8 @@ function freshFolder(): string {
 
 function cannotMake(path: string, cause: unknown): VmbusError {
   return new VmbusError('ERR_VMBUS_SYSTEM', `cannot make the root folder of the simulated host in ${path}`, {
-    path, cause, hint: 'name a writable folder: new SimulatedHost({ root: DIR })',
+    path,
+    cause,
+    hint: 'name a writable folder: new SimulatedHost({ root: DIR })',
   });
 }
