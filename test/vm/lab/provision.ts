@@ -2,6 +2,7 @@
 // Fetches QEMU, kernels and busybox as distribution packages and unpacks them into the cache; nothing is installed.
 // What was found is remembered for a week, so most runs ask the network nothing.
 // Called by lab.ts.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -66,6 +67,13 @@ async function treeOf(name: string, options: ProvisionOptions, find: () => strin
 
 /** Tree with QEMU, busybox and the tools that unpack kernels. */
 export async function provisionQemu(options: ProvisionOptions): Promise<string> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new LabUnavailable(`the lab needs Linux on x86-64, this is ${process.platform} on ${process.arch}`);
+  }
+  for (const tool of ['flock', 'setpriv']) {
+    if (spawnSync(tool, ['--version']).error)
+      throw new LabUnavailable(`the lab needs ${tool}, of the package util-linux`);
+  }
   return treeOf('qemu', options, () => {
     const files = fetchQemu(options);
     const id = createHash('sha256')
@@ -77,7 +85,6 @@ export async function provisionQemu(options: ProvisionOptions): Promise<string> 
 }
 
 function fetchQemu({ cache, note }: ProvisionOptions): string[] {
-  if (process.arch !== 'x64') throw new LabUnavailable(`the lab needs an x86-64 machine, this is ${process.arch}`);
   try {
     note(`fetching QEMU from ${QEMU_SUITE}`);
     const packages = new DebianPackages({ suite: QEMU_SUITE, cache });
@@ -134,6 +141,6 @@ function unpacked(files: readonly string[], name: string, { cache, note }: Provi
 }
 
 function messageOf(error: unknown): string {
-  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr ?? '').trim() : '';
   return (stderr || (error instanceof Error ? error.message : String(error))).split('\n')[0] ?? '';
 }
