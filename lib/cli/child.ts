@@ -2,8 +2,8 @@
 //
 // Runs the command after `--` and waits for it: its exit status becomes ours, and it never outlives what it was lent.
 
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { UsageError } from './usage-error.js';
 
@@ -33,13 +33,22 @@ export async function runChild(words: readonly string[], { signal, env, limitMs 
   const timers: NodeJS.Timeout[] = [];
   let timedOut = false;
   const stop = (firstMs: number): void => {
-    timers.push(setTimeout(() => child.kill('SIGTERM'), firstMs), setTimeout(() => child.kill('SIGKILL'), firstMs + graceMs.terminate));
+    timers.push(
+      setTimeout(() => child.kill('SIGTERM'), firstMs),
+      setTimeout(() => child.kill('SIGKILL'), firstMs + graceMs.terminate),
+    );
   };
   // At Ctrl-C the terminal has told the command too: it gets a moment to end by itself.
   const onAbort = (): void => stop(graceMs.interrupt);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
-  if (limitMs !== undefined) timers.push(setTimeout(() => { timedOut = true; stop(0); }, limitMs));
+  if (limitMs !== undefined)
+    timers.push(
+      setTimeout(() => {
+        timedOut = true;
+        stop(0);
+      }, limitMs),
+    );
   try {
     return { status: await ended(child, program), timedOut };
   } finally {

@@ -3,9 +3,10 @@
 // What a command runs with: printing, the root it works on, the signal that ends it, and what is to be cleaned up after it.
 // Called by main.ts for every run; commands ask it for the bus, so that `--root` and `--sim` work alike everywhere.
 
-import type { Bus } from '../index.js';
 import type { HostProcess } from '../host/index.js';
+import type { Bus } from '../index.js';
 import type { Output } from './output.js';
+import { loadBusSurface } from './surface.js';
 
 /** Options every command knows. */
 export interface GlobalOptions {
@@ -72,7 +73,7 @@ class RunContext implements Context {
 
   async root(): Promise<string> {
     if (this.options.sim) return (await this.#startHost()).root;
-    return this.options.root ?? (process.env['VMBUS_ROOT'] || '/');
+    return this.options.root ?? (process.env.VMBUS_ROOT || '/');
   }
 
   bus(): Promise<Bus> {
@@ -81,7 +82,7 @@ class RunContext implements Context {
   }
 
   async #openBus(): Promise<Bus> {
-    const { openBus } = await import('../index.js');
+    const { openBus } = await loadBusSurface();
     const bus = openBus({ root: await this.root() });
     this.defer(() => bus.close());
     return bus;

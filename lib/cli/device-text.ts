@@ -25,7 +25,9 @@ export function driverText({ driver, class: { nativeDrivers } }: Device, paint: 
 function driverPhrase(device: Device, paint: Paint): string {
   const { driver, nativeDriver } = { driver: device.driver, nativeDriver: device.class.nativeDriver };
   if (driver) return driverText(device, paint);
-  return nativeDriver ? paint.warn(`no driver (${nativeDriver} is made for it)`) : paint.dim('no driver (Linux has none)');
+  return nativeDriver
+    ? paint.warn(`no driver (${nativeDriver} is made for it)`)
+    : paint.dim('no driver (Linux has none)');
 }
 
 /** The state by name, coloured when it is not the usual one. */

@@ -31,14 +31,17 @@ function hasJson(error: unknown): error is { toJSON(): Record<string, unknown> }
 function withHint(facts: Record<string, unknown>, code: string, message: string): Failure {
   if (code !== 'ERR_VMBUS_NOT_A_GUEST') return { ...facts, code, message };
   const sim = 'add --sim to try it on a simulated host, or --root DIR for a served or captured one';
-  const hint = typeof facts['hint'] === 'string' && facts['hint'].includes('--sim') ? facts['hint'] : sim;
+  const hint = typeof facts.hint === 'string' && facts.hint.includes('--sim') ? facts.hint : sim;
   return { ...facts, code, message, hint };
 }
 
 /** Prints an error to standard error, in the form the run prints in. */
 export function printFailure(error: unknown, out: Output): void {
   const failure = describeFailure(error);
-  if (out.json) return out.error(JSON.stringify({ error: failure }));
+  if (out.json) {
+    out.error(JSON.stringify({ error: failure }));
+    return;
+  }
   out.error(`${out.errorPaint.bad('hv:')} ${failure.message}`);
   if (failure.hint) out.error(`  ${out.errorPaint.dim('hint:')} ${failure.hint}`);
   // A bug of ours is worth its stack; a mistake or a refused operation is not.

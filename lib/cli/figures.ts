@@ -9,7 +9,8 @@ export function grouped(value: number | bigint): string {
 
 /** `950`, `12.3 k`, `4.56 M`: three digits that count. */
 export function short(value: number): string {
-  const [divisor, unit] = value >= 1e9 ? [1e9, ' G'] : value >= 1e6 ? [1e6, ' M'] : value >= 1e4 ? [1e3, ' k'] : [1, ''];
+  const [divisor, unit] =
+    value >= 1e9 ? [1e9, ' G'] : value >= 1e6 ? [1e6, ' M'] : value >= 1e4 ? [1e3, ' k'] : [1, ''];
   const scaled = value / divisor;
   if (divisor === 1) return String(Math.round(scaled));
   return `${scaled.toFixed(scaled < 10 ? 2 : scaled < 100 ? 1 : 0)}${unit}`;

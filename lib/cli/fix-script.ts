@@ -11,7 +11,10 @@ export function isHostCommand(fix: string): boolean {
 
 /** The script. Every fix stands in it once, the broken things first. */
 export function fixScript({ results, machine, distribution }: DoctorReport): string {
-  const bad = [...results.filter(({ verdict }) => verdict === 'fail'), ...results.filter(({ verdict }) => verdict === 'warn')];
+  const bad = [
+    ...results.filter(({ verdict }) => verdict === 'fail'),
+    ...results.filter(({ verdict }) => verdict === 'warn'),
+  ];
   const seen = new Set<string>();
   const steps = bad.flatMap(({ subject, id, cause, fix }) => {
     if (!fix || seen.has(fix)) return [];
@@ -19,7 +22,12 @@ export function fixScript({ results, machine, distribution }: DoctorReport): str
     const about = `# ${oneLine(`${subject ?? id}: ${cause}`)}`;
     return [[about, isHostCommand(fix) ? `# on the host: ${oneLine(fix)}` : fix].join('\n')];
   });
-  const head = ['#!/bin/sh', `# Fixes found by hv doctor for: ${oneLine([machine, distribution].filter(Boolean).join(', '))}`, '# Read it before you run it, as root.', 'set -u'];
+  const head = [
+    '#!/bin/sh',
+    `# Fixes found by hv doctor for: ${oneLine([machine, distribution].filter(Boolean).join(', '))}`,
+    '# Read it before you run it, as root.',
+    'set -u',
+  ];
   return `${[head.join('\n'), ...(steps.length > 0 ? steps : ['# There is nothing to fix.'])].join('\n\n')}\n`;
 }
 

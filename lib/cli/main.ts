@@ -7,14 +7,14 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { makeContext } from './context.js';
-import { listenForEnd } from './interruption.js';
 import type { Interruption } from './interruption.js';
+import { listenForEnd } from './interruption.js';
 import { Output } from './output.js';
-import { buildProgram, findVerb, splitArguments } from './program.js';
 import type { SplitArguments } from './program.js';
+import { buildProgram, findVerb, splitArguments } from './program.js';
 import { UsageError } from './usage-error.js';
-import { verbs } from './verbs.js';
 import type { Action } from './verbs.js';
+import { verbs } from './verbs.js';
 
 async function main(argv: readonly string[]): Promise<number> {
   const words = splitArguments(argv);

@@ -13,7 +13,11 @@ export interface OpenDevice {
 }
 
 /** Opens the primary channel of a device; it is closed at the end of the command. */
-export async function openDevice(context: Context, name: string, options: OpenChannelOptions = {}): Promise<OpenDevice> {
+export async function openDevice(
+  context: Context,
+  name: string,
+  options: OpenChannelOptions = {},
+): Promise<OpenDevice> {
   const { bindDevice, openChannel } = await import('../index.js');
   const bus = await context.bus();
   const found = bus.device(name);

@@ -11,7 +11,8 @@ const limit = 2 ** 31 - 1;
 export function integer(min: number, max: number = limit): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    if (!(value >= min && value <= max))
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     return value;
   };
 }
@@ -48,7 +49,10 @@ export function hexBytes(text: string): Uint8Array {
 
 /** A list of names separated by commas. */
 export function names(text: string): string[] {
-  const list = text.split(',').map((part) => part.trim()).filter(Boolean);
+  const list = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
   if (list.length === 0) throw new InvalidArgumentError('It must be one or more names, separated by commas.');
   return list;
 }

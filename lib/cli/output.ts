@@ -3,8 +3,8 @@
 // Where a command's words go: text or JSON documents to standard output, notes and errors to standard error.
 // JSON documents name their schema and version, which are part of the contract.
 
-import { makePaint, wantsColor } from './paint.js';
 import type { ColorWish, Paint } from './paint.js';
+import { makePaint, wantsColor } from './paint.js';
 
 /** The streams of one run; tests bring their own. */
 export interface Streams {
@@ -38,7 +38,7 @@ export class Output {
 
   /** Standard output is a terminal: lines may be drawn over. */
   get isTerminal(): boolean {
-    return this.#streams.stdout.isTTY === true && this.#streams.env['TERM'] !== 'dumb';
+    return this.#streams.stdout.isTTY === true && this.#streams.env.TERM !== 'dumb';
   }
 
   /** Columns to draw in: the terminal's, at most 120; 80 where there is none. */
@@ -86,6 +86,6 @@ function plain(_key: string, value: unknown): unknown {
 
 /** The locale says UTF-8, in the order the C library asks. */
 export function isUnicode(env: NodeJS.ProcessEnv): boolean {
-  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || '';
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   return /utf-?8/i.test(locale);
 }

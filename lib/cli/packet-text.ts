@@ -2,8 +2,8 @@
 //
 // A packet on one line: for people with spaces, for machines as JSON.
 
-import { PacketType } from '../index.js';
 import type { Packet } from '../index.js';
+import { PacketType } from '../index.js';
 import type { Paint } from './paint.js';
 
 const typeNames = new Map(Object.entries(PacketType).map(([name, value]) => [value as number, name]));

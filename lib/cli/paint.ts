@@ -24,8 +24,8 @@ type Format = Parameters<typeof styleText>[0];
 /** Whether to colour what goes to a stream. The command line wins over the environment, the environment over the terminal. */
 export function wantsColor(wish: ColorWish, stream: { readonly isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
   if (wish !== undefined) return wish;
-  if (env['NO_COLOR']) return false;
-  return stream.isTTY === true && env['TERM'] !== 'dumb';
+  if (env.NO_COLOR) return false;
+  return stream.isTTY === true && env.TERM !== 'dumb';
 }
 
 /** Styles that colour, or leave the text as it is. */

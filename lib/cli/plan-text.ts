@@ -8,7 +8,10 @@ import type { Output } from './output.js';
 /** Prints the writes of a plan: each as the command that would do it, with what it is for. */
 export function printPlan(steps: readonly PlanStep[], out: Output, { dryRun }: { readonly dryRun: boolean }): void {
   const { paint } = out;
-  if (dryRun) out.line(paint.dim(steps.length > 0 ? '# nothing was written; this is what would be:' : '# there is nothing to do'));
+  if (dryRun)
+    out.line(
+      paint.dim(steps.length > 0 ? '# nothing was written; this is what would be:' : '# there is nothing to do'),
+    );
   for (const { what, path, write } of steps) {
     out.line(dryRun ? `printf ${quoted(write)} > ${quoted(path)}  ${paint.dim(`# ${what}`)}` : paint.dim(what));
   }

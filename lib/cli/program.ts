@@ -4,8 +4,8 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, Help } from 'commander';
-import { verbs } from './verbs.js';
 import type { Action } from './verbs.js';
+import { verbs } from './verbs.js';
 
 /** Words on the command line before a `--`, and the command after it. */
 export interface SplitArguments {
@@ -40,7 +40,9 @@ export async function buildProgram(wanted: string | undefined, action: Action): 
     command.helpGroup(verb.group);
     if (wanted === verb.name || wanted === 'help') (await verb.load()).define(command, action);
   }
-  program.addHelpCommand(new Command('help').argument('[verb]').description('show the help of a verb').helpGroup('Try out:'));
+  program.addHelpCommand(
+    new Command('help').argument('[verb]').description('show the help of a verb').helpGroup('Try out:'),
+  );
   program.addHelpText('after', examples(['hv ls --tree', 'hv doctor', 'hv --sim chan ping echo', 'hv demo']));
   return program;
 }

@@ -13,7 +13,8 @@ export interface Column {
 }
 
 /** Characters that take two cells: East Asian wide and full-width forms, and pictographs. */
-const wide = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 /** Characters that take none: marks that sit on the one before. */
 const mark = /\p{Mark}/u;
 
@@ -29,7 +30,10 @@ export function cellWidth(text: string): number {
 
 /** Lines of a table, without spaces at their ends. Empty cells are shown as `-`. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], paint: Paint): string {
-  const cells = [columns.map(({ title }) => paint.dim(title)), ...rows.map((row) => columns.map((_, i) => row[i] || '-'))];
+  const cells = [
+    columns.map(({ title }) => paint.dim(title)),
+    ...rows.map((row) => columns.map((_, i) => row[i] || '-')),
+  ];
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => cellWidth(row[i] ?? ''))));
   return cells.map((row) => line(row, columns, widths)).join('\n');
 }

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { classes, writeTree } from '../unit/cli-tree.js';
-import { main, run, start } from './cli-run.js';
 import type { Running } from './cli-run.js';
+import { main, run, start } from './cli-run.js';
 
 const manyChannels = Array.from({ length: 40 }, (_, i) => ({
   id: `1e3f7a60-6c1d-4f0e-9a57-0000000000${String(i).padStart(2, '0')}`,
@@ -61,7 +61,13 @@ test('SIGTERM ends it with 143 the same way', async () => {
 });
 
 test('hv sim runs a command with VMBUS_ROOT set, answers its status and takes the folder away', async () => {
-  const { status, stdout } = await run(['sim', '--', 'sh', '-c', 'echo $VMBUS_ROOT; ls $VMBUS_ROOT/sys/bus/vmbus/devices | wc -l; exit 7']);
+  const { status, stdout } = await run([
+    'sim',
+    '--',
+    'sh',
+    '-c',
+    'echo $VMBUS_ROOT; ls $VMBUS_ROOT/sys/bus/vmbus/devices | wc -l; exit 7',
+  ]);
 
   const [root = '', devices] = stdout.split('\n');
   assert.equal(status, 7);
@@ -80,7 +86,11 @@ test('--sim gives a command a bus of its own', async () => {
   const { status, stdout, stderr } = await run(['--sim', 'ls', '--json']);
 
   assert.equal(status, 0, stderr);
-  const { kind, devices, root } = JSON.parse(stdout) as { kind: string; root: string; devices: readonly { class: string }[] };
+  const { kind, devices, root } = JSON.parse(stdout) as {
+    kind: string;
+    root: string;
+    devices: readonly { class: string }[];
+  };
   assert.equal(kind, 'simulated');
   assert.ok(devices.some((device) => device.class === 'echo'));
   assert.ok(!existsSync(root));
@@ -119,7 +129,16 @@ test('Ctrl-C while a device is lent gives it back', async () => {
 });
 
 test('a lent device comes back with the status of the command', async () => {
-  const { status, stdout } = await run(['--root', root, 'bind', 'balloon', '--', 'sh', '-c', 'echo $VMBUS_DEVICE $VMBUS_NODE; exit 9']);
+  const { status, stdout } = await run([
+    '--root',
+    root,
+    'bind',
+    'balloon',
+    '--',
+    'sh',
+    '-c',
+    'echo $VMBUS_DEVICE $VMBUS_NODE; exit 9',
+  ]);
 
   assert.equal(status, 9);
   assert.match(stdout, /^[0-9a-f-]{36} \S+\/dev\/uio\d+\n$/);
@@ -134,7 +153,9 @@ test('a device bound for good is listed until it is restored', async () => {
 
   assert.deepEqual([bound.status, restored.status], [0, 0]);
   const drivers = (text: string): unknown[] =>
-    (JSON.parse(text) as { bindings: readonly { record: { previousDriver: string | null } }[] }).bindings.map(({ record }) => record.previousDriver);
+    (JSON.parse(text) as { bindings: readonly { record: { previousDriver: string | null } }[] }).bindings.map(
+      ({ record }) => record.previousDriver,
+    );
   assert.deepEqual(drivers(listed.stdout), ['hv_balloon']);
   assert.deepEqual(drivers(left.stdout), []);
   assert.equal(await driverOf('balloon'), 'hv_balloon');
@@ -160,5 +181,14 @@ test('hv watch prints a line for each change, and Ctrl-C ends it with 130', asyn
 
   assert.deepEqual([status, stderr], [130, '']);
   const change = JSON.parse(line.split('\n').filter(Boolean).at(-1) ?? '') as Record<string, unknown>;
-  assert.deepEqual(Object.keys(change), ['schema', 'time', 'kind', 'subject', 'device', 'channel', 'fields', 'current']);
+  assert.deepEqual(Object.keys(change), [
+    'schema',
+    'time',
+    'kind',
+    'subject',
+    'device',
+    'channel',
+    'fields',
+    'current',
+  ]);
 });

@@ -74,13 +74,21 @@ test('a root without a bus ends with status 3 and names --sim', async () => {
 
 test('a write that the user may not do ends with status 4', async (t) => {
   const uid = process.getuid?.() === 0 ? 65534 : undefined;
-  const channel = path.join(tree.root, 'sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00', smallGuest[0]?.id ?? '', 'channels/14');
+  const channel = path.join(
+    tree.root,
+    'sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00',
+    smallGuest[0]?.id ?? '',
+    'channels/14',
+  );
   chmodSync(path.join(channel, 'cpu'), 0o444);
   chmodSync(tree.root, 0o755);
   const able = await run(['--version'], { ...(uid === undefined ? {} : { uid }) });
   if (able.status !== 0) return t.skip('an unprivileged user cannot read this checkout');
 
-  const { status, stderr } = await run(['channels', 'move', 'eth0', '14', '1'], { env, ...(uid === undefined ? {} : { uid }) });
+  const { status, stderr } = await run(['channels', 'move', 'eth0', '14', '1'], {
+    env,
+    ...(uid === undefined ? {} : { uid }),
+  });
 
   assert.equal(status, 4, stderr);
   assert.match(stderr, /^hv: /);
@@ -89,7 +97,12 @@ test('a write that the user may not do ends with status 4', async (t) => {
 
 test('attributes hidden from the user are named, and the rest is shown', async (t) => {
   const uid = process.getuid?.() === 0 ? 65534 : undefined;
-  const channel = path.join(tree.root, 'sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00', smallGuest[0]?.id ?? '', 'channels/15');
+  const channel = path.join(
+    tree.root,
+    'sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00',
+    smallGuest[0]?.id ?? '',
+    'channels/15',
+  );
   chmodSync(path.join(channel, 'out_mask'), 0);
   chmodSync(tree.root, 0o755);
   const who = uid === undefined ? {} : { uid };
@@ -107,14 +120,17 @@ test('attributes hidden from the user are named, and the rest is shown', async (
 });
 
 test('with --json an error is one JSON object on standard error, wherever the option stands', async () => {
-  for (const args of [['--json', 'ls', 'eth7'], ['ls', 'eth7', '--json']]) {
+  for (const args of [
+    ['--json', 'ls', 'eth7'],
+    ['ls', 'eth7', '--json'],
+  ]) {
     const { status, stdout, stderr } = await run(args, { env });
 
     assert.deepEqual([status, stdout], [3, '']);
     const { error } = JSON.parse(stderr) as { error: Record<string, unknown> };
-    assert.equal(error['code'], 'ERR_VMBUS_NO_DEVICE');
-    assert.equal(typeof error['message'], 'string');
-    assert.equal(typeof error['hint'], 'string');
+    assert.equal(error.code, 'ERR_VMBUS_NO_DEVICE');
+    assert.equal(typeof error.message, 'string');
+    assert.equal(typeof error.hint, 'string');
   }
   const usage = await run(['ls', '--jsn', '--json'], { env });
   assert.equal((JSON.parse(usage.stderr) as { error: { code: string } }).error.code, 'ERR_HV_USAGE');
@@ -130,8 +146,24 @@ test('global options work before and after the verb', async () => {
 
 test('every verb has help with examples', async (t) => {
   const verbs = [
-    ['ls'], ['info'], ['doctor'], ['channels'], ['channels', 'move'], ['watch'], ['bindings'], ['bind'], ['restore'],
-    ['chan'], ['chan', 'ping'], ['chan', 'send'], ['chan', 'recv'], ['chan', 'dump'], ['demo'], ['sim'], ['snapshot'], ['selftest'],
+    ['ls'],
+    ['info'],
+    ['doctor'],
+    ['channels'],
+    ['channels', 'move'],
+    ['watch'],
+    ['bindings'],
+    ['bind'],
+    ['restore'],
+    ['chan'],
+    ['chan', 'ping'],
+    ['chan', 'send'],
+    ['chan', 'recv'],
+    ['chan', 'dump'],
+    ['demo'],
+    ['sim'],
+    ['snapshot'],
+    ['selftest'],
   ];
   for (const verb of verbs) {
     await t.test(`hv ${verb.join(' ')} --help`, async () => {
@@ -188,7 +220,7 @@ test('documents name their schema and keep their fields', async () => {
 
     assert.equal(status, 0, stderr);
     const document = JSON.parse(stdout) as Record<string, unknown>;
-    assert.equal(document['schema'], schema);
+    assert.equal(document.schema, schema);
     assert.deepEqual(Object.keys(document), fields);
   }
 });

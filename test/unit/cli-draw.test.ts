@@ -52,7 +52,14 @@ test('an axis ends at a round number that is not below the highest value', () =>
 });
 
 test('a Unicode chart draws a ramp in braille with its axes', () => {
-  const lines = chart([0, 1, 2, 3, 4, 5, 6, 8], { columns: 4, rows: 2, glyphs: unicode, label: String, from: '0', to: '1 s' });
+  const lines = chart([0, 1, 2, 3, 4, 5, 6, 8], {
+    columns: 4,
+    rows: 2,
+    glyphs: unicode,
+    label: String,
+    from: '0',
+    to: '1 s',
+  });
 
   assert.deepEqual(lines, ['8 ┤⠀⠀⢀⣼', '4 ┤⢀⣴⣿⣿', '0 └────', '   0 1 s']);
 });
@@ -76,7 +83,10 @@ test('the classes of a histogram hold every value once, and the last one reaches
 
   const found = bins(values, 5);
 
-  assert.equal(found.reduce((sum, { count }) => sum + count, 0), values.length);
+  assert.equal(
+    found.reduce((sum, { count }) => sum + count, 0),
+    values.length,
+  );
   assert.equal(found[0]?.from, 10);
   assert.equal(found.at(-1)?.to, 5000);
 });
@@ -92,7 +102,11 @@ test('a histogram of nothing has no lines', () => {
 });
 
 test('a histogram shows the lower end, the bar and the count of each class', () => {
-  const found = [{ from: 1, to: 2, count: 4 }, { from: 2, to: 4, count: 0 }, { from: 4, to: 8, count: 2 }];
+  const found = [
+    { from: 1, to: 2, count: 4 },
+    { from: 2, to: 4, count: 0 },
+    { from: 4, to: 8, count: 2 },
+  ];
 
   const lines = histogram(found, { width: 4, glyphs: ascii, label: (us) => `${us} us` });
 

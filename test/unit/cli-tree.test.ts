@@ -14,7 +14,11 @@ import { smallGuest, writeTree } from './cli-tree.js';
 const tree = writeTree(smallGuest);
 after(() => tree.remove());
 const bus = openBus({ root: tree.root });
-const style = (isUnicode: boolean, verbosity = 0) => ({ paint: makePaint(false), glyphs: glyphsFor(isUnicode), verbosity });
+const style = (isUnicode: boolean, verbosity = 0) => ({
+  paint: makePaint(false),
+  glyphs: glyphsFor(isUnicode),
+  verbosity,
+});
 
 test('the tree shows drivers, children and channels of every device', () => {
   const lines = busTree(bus, bus.devices(), style(true));
@@ -69,8 +73,21 @@ test('the JSON form of a device keeps its fields', () => {
   const fields = Object.keys(deviceJson(bus.device('eth0')));
 
   assert.deepEqual(fields, [
-    'id', 'class', 'classGuid', 'title', 'relid', 'state', 'driver', 'nativeDriver', 'driverOverride', 'numaNode',
-    'monitorId', 'uio', 'children', 'cpuMap', 'path',
+    'id',
+    'class',
+    'classGuid',
+    'title',
+    'relid',
+    'state',
+    'driver',
+    'nativeDriver',
+    'driverOverride',
+    'numaNode',
+    'monitorId',
+    'uio',
+    'children',
+    'cpuMap',
+    'path',
   ]);
 });
 
@@ -79,7 +96,24 @@ test('the JSON form of a channel keeps its fields', () => {
 
   assert.equal(channels.length, 5);
   assert.deepEqual(Object.keys(channels[0] ?? {}), [
-    'relid', 'primary', 'subchannel', 'cpu', 'signalling', 'monitorId', 'interrupts', 'events', 'readAvail', 'writeAvail',
-    'inMask', 'outMask', 'pending', 'latency', 'intrInFull', 'intrOutEmpty', 'outFullFirst', 'outFullTotal', 'ring',
+    'relid',
+    'primary',
+    'subchannel',
+    'cpu',
+    'signalling',
+    'monitorId',
+    'interrupts',
+    'events',
+    'readAvail',
+    'writeAvail',
+    'inMask',
+    'outMask',
+    'pending',
+    'latency',
+    'intrInFull',
+    'intrOutEmpty',
+    'outFullFirst',
+    'outFullTotal',
+    'ring',
   ]);
 });

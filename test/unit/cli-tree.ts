@@ -31,14 +31,27 @@ export const classes = {
 /** A small generation 2 guest: a NIC with five channels, a disk, a heartbeat nobody drives, and a reserved device. */
 export const smallGuest: readonly TreeDevice[] = [
   {
-    id: '1e3f7a60-6c1d-4f0e-9a57-000000000001', classId: classes.net, driver: 'hv_netvsc', state: 3, children: ['net/eth0'],
+    id: '1e3f7a60-6c1d-4f0e-9a57-000000000001',
+    classId: classes.net,
+    driver: 'hv_netvsc',
+    state: 3,
+    children: ['net/eth0'],
     channels: [0, 1, 2, 3, 0].map((cpu, i) => ({ relid: 14 + i, cpu, interrupts: 1000 * (i + 1) })),
   },
   {
-    id: '2e3f7a60-6c1d-4f0e-9a57-000000000002', classId: classes.scsi, driver: 'hv_storvsc', state: 3,
-    children: ['host0/target0:0:0/0:0:0:0/block/sda'], channels: [{ relid: 9, cpu: 2, interrupts: 123456 }],
+    id: '2e3f7a60-6c1d-4f0e-9a57-000000000002',
+    classId: classes.scsi,
+    driver: 'hv_storvsc',
+    state: 3,
+    children: ['host0/target0:0:0/0:0:0:0/block/sda'],
+    channels: [{ relid: 9, cpu: 2, interrupts: 123456 }],
   },
-  { id: '3e3f7a60-6c1d-4f0e-9a57-000000000003', classId: classes.heartbeat, state: 2, channels: [{ relid: 3, cpu: 0 }] },
+  {
+    id: '3e3f7a60-6c1d-4f0e-9a57-000000000003',
+    classId: classes.heartbeat,
+    state: 2,
+    channels: [{ relid: 3, cpu: 0 }],
+  },
   { id: '4e3f7a60-6c1d-4f0e-9a57-000000000004', classId: classes.avma, state: 2, channels: [{ relid: 5, cpu: 0 }] },
 ];
 
@@ -68,7 +81,9 @@ function writeDevice(root: string, bus: string, device: TreeDevice): void {
   };
   mkdirSync(folder, { recursive: true });
   for (const [name, value] of Object.entries(attributes)) writeFileSync(path.join(folder, name), `${value}\n`);
-  device.channels.forEach((channel, i) => writeChannel(path.join(folder, 'channels', String(channel.relid)), channel, i));
+  for (const [i, channel] of device.channels.entries()) {
+    writeChannel(path.join(folder, 'channels', String(channel.relid)), channel, i);
+  }
   for (const child of device.children ?? []) mkdirSync(path.join(folder, child), { recursive: true });
   link(folder, path.join(bus, 'devices', device.id));
   if (!device.driver) return;

@@ -26,8 +26,12 @@ test('an integer option takes whole numbers of its range and nothing else', () =
 });
 
 test('a duration takes a unit, and seconds without one', () => {
-  assert.deepEqual(['250ms', '5s', '2m', '1h', '3', '0.5s', '0'].map(duration), [250, 5000, 120_000, 3_600_000, 3000, 500, 0]);
-  for (const wrong of ['', 's', '5 s', '-1s', '1d', '1m30s', 'Infinity', '999999999h']) assert.throws(() => duration(wrong), /duration/, wrong);
+  assert.deepEqual(
+    ['250ms', '5s', '2m', '1h', '3', '0.5s', '0'].map(duration),
+    [250, 5000, 120_000, 3_600_000, 3000, 500, 0],
+  );
+  for (const wrong of ['', 's', '5 s', '-1s', '1d', '1m30s', 'Infinity', '999999999h'])
+    assert.throws(() => duration(wrong), /duration/, wrong);
 });
 
 test('a size takes K, M and G, and refuses what no payload can be', () => {
@@ -50,8 +54,14 @@ test('numbers are written for people', () => {
   assert.deepEqual([0, 999, 1000, 1234567].map(grouped), ['0', '999', '1,000', '1,234,567']);
   assert.equal(grouped(18446744073709551615n), '18,446,744,073,709,551,615');
   assert.deepEqual([0, 950, 9999, 12345, 4.56e6, 2e9].map(short), ['0', '950', '9999', '12.3 k', '4.56 M', '2.00 G']);
-  assert.deepEqual([0, 1023, 1024, 1536, 2 ** 21].map((value) => bytes(value)), ['0 B', '1023 B', '1 KiB', '1.5 KiB', '2 MiB']);
-  assert.deepEqual([0.85, 12.34, 250, 4500, 2.5e6].map((us) => time(us)), ['850 ns', '12.3 µs', '250 µs', '4.5 ms', '2.5 s']);
+  assert.deepEqual(
+    [0, 1023, 1024, 1536, 2 ** 21].map((value) => bytes(value)),
+    ['0 B', '1023 B', '1 KiB', '1.5 KiB', '2 MiB'],
+  );
+  assert.deepEqual(
+    [0.85, 12.34, 250, 4500, 2.5e6].map((us) => time(us)),
+    ['850 ns', '12.3 µs', '250 µs', '4.5 ms', '2.5 s'],
+  );
 });
 
 test('CPUs are written as runs', () => {
@@ -122,7 +132,11 @@ test('Unicode is drawn where the locale says UTF-8, in the order of the C librar
 });
 
 test('the command after -- is never read as options of ours', () => {
-  assert.deepEqual(splitArguments(['bind', 'x', '--', 'ls', '--json']), { own: ['bind', 'x'], command: ['ls', '--json'], hasSeparator: true });
+  assert.deepEqual(splitArguments(['bind', 'x', '--', 'ls', '--json']), {
+    own: ['bind', 'x'],
+    command: ['ls', '--json'],
+    hasSeparator: true,
+  });
   assert.deepEqual(splitArguments(['ls']), { own: ['ls'], command: [], hasSeparator: false });
 });
 
@@ -133,7 +147,14 @@ test('the verb is found behind global options and their values', () => {
 });
 
 test('a table lines its columns up and has no spaces at line ends', () => {
-  const text = renderTable([{ title: 'A' }, { title: 'N', align: 'right' }, { title: 'C' }], [['x', '1', ''], ['longer', '22', 'y']], makePaint(false));
+  const text = renderTable(
+    [{ title: 'A' }, { title: 'N', align: 'right' }, { title: 'C' }],
+    [
+      ['x', '1', ''],
+      ['longer', '22', 'y'],
+    ],
+    makePaint(false),
+  );
 
   assert.equal(text, ['A        N  C', 'x        1  -', 'longer  22  y'].join('\n'));
 });
@@ -144,6 +165,10 @@ test('a table measures coloured and wide text as a terminal shows it', () => {
   assert.equal(cellWidth(paint.bad('abc')), 3);
   assert.equal(cellWidth('磁盘a'), 5);
   assert.equal(cellWidth('e\u0301'), 1);
-  const [head = '', row = ''] = renderTable([{ title: 'A' }, { title: 'B' }], [[paint.good('long'), 'x']], makePaint(false)).split('\n');
+  const [head = '', row = ''] = renderTable(
+    [{ title: 'A' }, { title: 'B' }],
+    [[paint.good('long'), 'x']],
+    makePaint(false),
+  ).split('\n');
   assert.equal(cellWidth(head), cellWidth(row));
 });

@@ -11,6 +11,7 @@ import { ExitCode } from '../exit-codes.js';
 import { duration } from '../option-values.js';
 import { printPlan } from '../plan-text.js';
 import { examples } from '../program.js';
+import { loadBusSurface } from '../surface.js';
 import type { Action } from '../verbs.js';
 
 interface Options {
@@ -29,12 +30,15 @@ export function define(command: Command, action: Action): void {
     .option('--dry-run', 'print what would be written, and write nothing')
     .option('--force', 'take a device that is in use: a mounted disk, an interface with an address')
     .option('--rollback-after <time>', 'give it back by itself after so long: 90s, 2m', duration)
-    .addHelpText('after', `\n${about}\n${examples([
-      'hv bind eth1 --dry-run',
-      'hv bind eth1 --rollback-after 2m -- ./experiment.sh',
-      'hv bind eth1',
-      'hv restore eth1',
-    ])}`)
+    .addHelpText(
+      'after',
+      `\n${about}\n${examples([
+        'hv bind eth1 --dry-run',
+        'hv bind eth1 --rollback-after 2m -- ./experiment.sh',
+        'hv bind eth1',
+        'hv restore eth1',
+      ])}`,
+    )
     .action(action(bind));
 }
 
@@ -47,13 +51,16 @@ const backstopMs = 15_000;
 
 async function bind(context: Context, name: string, options: Options): Promise<number> {
   const { out, command, signal } = context;
-  const { bindDevice } = await import('../../index.js');
+  const { bindDevice } = await loadBusSurface();
   const device = (await context.bus()).device(name);
   const { driver, dryRun = false, force = false, rollbackAfter: limitMs } = options;
   const lends = command.length > 0;
   const rollbackAfterMs = limitMs === undefined ? undefined : limitMs + (lends ? backstopMs : 0);
   const binding = await bindDevice(device, {
-    dryRun, force, signal, persist: !lends,
+    dryRun,
+    force,
+    signal,
+    persist: !lends,
     ...(driver === undefined ? {} : { driver }),
     ...(rollbackAfterMs === undefined || dryRun ? {} : { rollbackAfterMs }),
   });
@@ -74,7 +81,15 @@ function plan({ out }: Context, binding: DeviceBinding): number {
   return ExitCode.ok;
 }
 
-function bindingJson({ device, driver, previousDriver, dryRun, steps, uses, warnings }: DeviceBinding): Record<string, unknown> {
+function bindingJson({
+  device,
+  driver,
+  previousDriver,
+  dryRun,
+  steps,
+  uses,
+  warnings,
+}: DeviceBinding): Record<string, unknown> {
   return { device, driver, previousDriver, dryRun, steps, uses, warnings };
 }
 
@@ -93,7 +108,11 @@ async function lend(context: Context, binding: DeviceBinding, limitMs: number | 
   const bus = await context.bus();
   const node = bus.device(binding.device).uio?.node;
   const env = { VMBUS_DEVICE: binding.device, VMBUS_ROOT: bus.root, ...(node ? { VMBUS_NODE: node } : {}) };
-  const end = await runChild(context.command, { signal: context.signal, env, ...(limitMs === undefined ? {} : { limitMs }) });
+  const end = await runChild(context.command, {
+    signal: context.signal,
+    env,
+    ...(limitMs === undefined ? {} : { limitMs }),
+  });
   if (end.timedOut) context.out.note('the time of --rollback-after is over: the command was ended');
   return end.timedOut ? ExitCode.failed : end.status;
 }

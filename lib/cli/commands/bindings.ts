@@ -7,22 +7,32 @@ import type { ListedBinding } from '../../index.js';
 import type { Context } from '../context.js';
 import type { Paint } from '../paint.js';
 import { examples } from '../program.js';
+import { loadBusSurface } from '../surface.js';
 import { renderTable } from '../table.js';
 import type { Action } from '../verbs.js';
 
 /** Adds the verb. */
 export function define(command: Command, action: Action): void {
-  command.addHelpText('after', examples(['hv bindings', 'hv bindings --json | jq .bindings[].device'])).action(action(list));
+  command
+    .addHelpText('after', examples(['hv bindings', 'hv bindings --json | jq .bindings[].device']))
+    .action(action(list));
 }
 
 async function list(context: Context): Promise<void> {
   const { out } = context;
-  const { classOfGuid, listBindings } = await import('../../index.js');
+  const { classOfGuid, listBindings } = await loadBusSurface();
   const { root } = await context.bus();
   const bindings = listBindings(root);
   if (out.json) return out.document('vmbus.bindings/1', { root, bindings });
   if (bindings.length === 0) return out.note('no device is held for user space');
-  const columns = [{ title: 'CLASS' }, { title: 'DEVICE' }, { title: 'HELD BY' }, { title: 'BACK TO' }, { title: 'SINCE' }, { title: 'HOW LONG' }];
+  const columns = [
+    { title: 'CLASS' },
+    { title: 'DEVICE' },
+    { title: 'HELD BY' },
+    { title: 'BACK TO' },
+    { title: 'SINCE' },
+    { title: 'HOW LONG' },
+  ];
   const row = (binding: ListedBinding): string[] => {
     const { class: type, device, driver, previousDriver, since } = binding.record;
     const started = since.slice(0, 19).replace('T', ' ');

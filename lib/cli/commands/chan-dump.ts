@@ -29,17 +29,25 @@ export async function dump(context: Context, name: string): Promise<void> {
 function printRing(direction: 'in' | 'out', ring: RingInspection, out: Output): void {
   const title = direction === 'in' ? 'in  (host to guest)' : 'out (guest to host)';
   const fill = bar(ring.usedBytes / ring.dataBytes, 20, glyphsFor(out.unicode)).padEnd(20);
-  out.line(`\n${out.paint.bold(title)}  ${bytes(ring.dataBytes)}  [${out.paint.accent(fill)}] ${grouped(ring.usedBytes)} bytes used`);
+  out.line(
+    `\n${out.paint.bold(title)}  ${bytes(ring.dataBytes)}  [${out.paint.accent(fill)}] ${grouped(ring.usedBytes)} bytes used`,
+  );
   const words = [
-    ['write index', ring.writeIndex], ['read index', ring.readIndex], ['interrupt mask', ring.interruptMask],
-    ['pending send size', ring.pendingSendBytes], ['feature bits', ring.featureBits],
+    ['write index', ring.writeIndex],
+    ['read index', ring.readIndex],
+    ['interrupt mask', ring.interruptMask],
+    ['pending send size', ring.pendingSendBytes],
+    ['feature bits', ring.featureBits],
   ] as const;
-  for (const [name, value] of words) out.line(`  ${name.padEnd(18)} ${grouped(value).padStart(12)}  0x${value.toString(16).padStart(8, '0')}`);
+  for (const [name, value] of words)
+    out.line(`  ${name.padEnd(18)} ${grouped(value).padStart(12)}  0x${value.toString(16).padStart(8, '0')}`);
 }
 
 function printStats({ stats }: ChannelInspection, out: Output): void {
   out.line(`\n${out.paint.bold('counters')}`);
   for (const [name, value] of Object.entries(stats)) {
-    out.line(`  ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).padEnd(23)} ${grouped(Number(value)).padStart(7)}`);
+    out.line(
+      `  ${name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).padEnd(23)} ${grouped(Number(value)).padStart(7)}`,
+    );
   }
 }

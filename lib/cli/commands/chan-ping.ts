@@ -3,12 +3,12 @@
 // `hv chan ping`: round trips on a device that answers, with the figures ping(8) ends with.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { VmbusError } from '../../index.js';
 import type { Channel } from '../../index.js';
+import { VmbusError } from '../../index.js';
 import type { Context } from '../context.js';
+import { glyphsFor } from '../draw/glyphs.js';
 import { percentile } from '../draw/histogram.js';
 import { ExitCode } from '../exit-codes.js';
-import { glyphsFor } from '../draw/glyphs.js';
 import { time } from '../figures.js';
 import { openDevice } from '../open-device.js';
 import { UsageError } from '../usage-error.js';
@@ -42,7 +42,8 @@ export async function ping(context: Context, name: string, options: Options): Pr
   const startMs = performance.now();
   await run(context, { channel, options, tally });
   const result = summary(tally, performance.now() - startMs);
-  if (out.json) out.document('vmbus.ping/1', { device: device.id, channel: channel.relid, sizeBytes: options.size, ...result });
+  if (out.json)
+    out.document('vmbus.ping/1', { device: device.id, channel: channel.relid, sizeBytes: options.size, ...result });
   else printSummary(context, head, result);
   return result.received === result.sent && result.corrupt === 0 && result.sent > 0 ? ExitCode.ok : ExitCode.failed;
 }
@@ -59,8 +60,10 @@ async function run({ out, signal }: Context, { channel, options, tally }: Run): 
   for (let seq = 1; (options.count === 0 || seq <= options.count) && !signal.aborted; seq++) {
     const us = await once(channel, { seq, options, tally, signal });
     if (signal.aborted) return;
-    if (!options.quiet && !out.json) out.line(us === null ? `seq=${seq} no answer` : `${options.size} bytes: seq=${seq} time=${time(us, micro)}`);
-    if (options.interval > 0 && seq !== options.count) await sleep(options.interval, undefined, { signal }).catch(() => undefined);
+    if (!options.quiet && !out.json)
+      out.line(us === null ? `seq=${seq} no answer` : `${options.size} bytes: seq=${seq} time=${time(us, micro)}`);
+    if (options.interval > 0 && seq !== options.count)
+      await sleep(options.interval, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -115,16 +118,26 @@ function summary({ sent, corrupt, timesUs }: Tally, elapsedMs: number): Summary 
   const n = sorted.length;
   const avg = sorted.reduce((sum, us) => sum + us, 0) / n;
   const mdev = Math.sqrt(sorted.reduce((sum, us) => sum + (us - avg) ** 2, 0) / n);
-  const round = (us: number | undefined): number | null => (us === undefined || !Number.isFinite(us) ? null : Math.round(us * 10) / 10);
+  const round = (us: number | undefined): number | null =>
+    us === undefined || !Number.isFinite(us) ? null : Math.round(us * 10) / 10;
   const rttUs = {
-    min: round(sorted[0]), avg: round(avg), max: round(sorted.at(-1)), mdev: round(mdev),
-    p50: round(percentile(sorted, 0.5)), p90: round(percentile(sorted, 0.9)), p99: round(percentile(sorted, 0.99)),
+    min: round(sorted[0]),
+    avg: round(avg),
+    max: round(sorted.at(-1)),
+    mdev: round(mdev),
+    p50: round(percentile(sorted, 0.5)),
+    p90: round(percentile(sorted, 0.9)),
+    p99: round(percentile(sorted, 0.99)),
   };
   const lossPercent = sent === 0 ? 0 : Math.round(((sent - n) / sent) * 1000) / 10;
   return { sent, received: n, corrupt, lossPercent, elapsedMs: Math.round(elapsedMs), rttUs };
 }
 
-function printSummary({ out }: Context, head: string, { sent, received, corrupt, lossPercent, elapsedMs, rttUs }: Summary): void {
+function printSummary(
+  { out }: Context,
+  head: string,
+  { sent, received, corrupt, lossPercent, elapsedMs, rttUs }: Summary,
+): void {
   const micro = glyphsFor(out.unicode).micro;
   out.line(`\n--- ${head} ---`);
   const wrong = corrupt > 0 ? `, ${corrupt} with wrong bytes` : '';

@@ -2,8 +2,8 @@
 //
 // `hv chan recv`: the packets of the host, one a line, until a count, a time, or Ctrl-C.
 
-import { VmbusError } from '../../index.js';
 import type { Channel } from '../../index.js';
+import { VmbusError } from '../../index.js';
 import type { Context } from '../context.js';
 import { openDevice } from '../open-device.js';
 import { packetJson, packetText } from '../packet-text.js';

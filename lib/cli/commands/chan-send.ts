@@ -4,9 +4,9 @@
 
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { packetJson, packetText } from '../packet-text.js';
 import type { Context } from '../context.js';
 import { openDevice } from '../open-device.js';
+import { packetJson, packetText } from '../packet-text.js';
 import { UsageError } from '../usage-error.js';
 
 interface Options {
@@ -40,6 +40,7 @@ async function readPayload(text: string | undefined, { hex, file }: Options): Pr
   if (text !== undefined) return new TextEncoder().encode(text);
   if (hex !== undefined) return hex;
   if (file !== undefined && file !== '-') return readFile(file);
-  if (process.stdin.isTTY) throw new UsageError('there is no payload', 'hv chan send DEVICE TEXT, --hex, --file, or a pipe');
+  if (process.stdin.isTTY)
+    throw new UsageError('there is no payload', 'hv chan send DEVICE TEXT, --hex, --file, or a pipe');
   return buffer(process.stdin);
 }

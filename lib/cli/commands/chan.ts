@@ -5,12 +5,15 @@
 import type { Command } from 'commander';
 import { duration, hexBytes, integer, size } from '../option-values.js';
 import { examples } from '../program.js';
-import type { Action, Work } from '../verbs.js';
 import { UsageError } from '../usage-error.js';
+import type { Action, Work } from '../verbs.js';
 
 /** Adds the verb. */
 export function define(command: Command, action: Action): void {
-  command.addHelpText('after', examples(['hv chan ping echo', 'hv chan send echo hello', 'hv chan recv echo --json', 'hv chan dump echo']));
+  command.addHelpText(
+    'after',
+    examples(['hv chan ping echo', 'hv chan send echo hello', 'hv chan recv echo --json', 'hv chan dump echo']),
+  );
   command.action(() => {
     throw new UsageError('say what to do: ping, send, recv or dump', 'hv chan --help');
   });
@@ -44,7 +47,14 @@ function defineSend(command: Command, action: Action): void {
     .option('--file <path>', 'the payload from a file')
     .option('--request', 'ask for a completion, wait for it and print it')
     .option('--timeout <time>', 'give up after so long', duration, 5000)
-    .addHelpText('after', examples(['hv chan send echo hello', 'hv chan send echo --hex "01 00 00 00" --request', 'hv chan send echo < packet.bin']))
+    .addHelpText(
+      'after',
+      examples([
+        'hv chan send echo hello',
+        'hv chan send echo --hex "01 00 00 00" --request',
+        'hv chan send echo < packet.bin',
+      ]),
+    )
     .action(action(later(() => import('./chan-send.js').then(({ send }) => send))));
 }
 
@@ -55,7 +65,10 @@ function defineReceive(command: Command, action: Action): void {
     .argument('<device>')
     .option('-c, --count <n>', 'end after so many packets; 0 = until Ctrl-C', integer(0), 0)
     .option('--timeout <time>', 'end after so long', duration)
-    .addHelpText('after', examples(['hv chan recv echo --count 1', 'hv chan recv echo --json --timeout 5s | jq -r .payload']))
+    .addHelpText(
+      'after',
+      examples(['hv chan recv echo --count 1', 'hv chan recv echo --json --timeout 5s | jq -r .payload']),
+    )
     .action(action(later(() => import('./chan-recv.js').then(({ receive }) => receive))));
 }
 

@@ -14,8 +14,9 @@ import { integer } from '../option-values.js';
 import type { Output } from '../output.js';
 import { printPlan } from '../plan-text.js';
 import { examples } from '../program.js';
-import { renderTable } from '../table.js';
+import { loadBusSurface } from '../surface.js';
 import type { Column } from '../table.js';
+import { renderTable } from '../table.js';
 import type { Action } from '../verbs.js';
 
 interface Row {
@@ -28,7 +29,10 @@ export function define(command: Command, action: Action): void {
   command
     .argument('[device]', 'only the channels of this one')
     .option('--cpus', 'sum up by CPU instead')
-    .addHelpText('after', examples(['hv channels', 'hv channels eth0', 'hv channels --cpus', 'hv channels move eth0 14 3 --dry-run']))
+    .addHelpText(
+      'after',
+      examples(['hv channels', 'hv channels eth0', 'hv channels --cpus', 'hv channels move eth0 14 3 --dry-run']),
+    )
     .action(action(list));
   command
     .command('move')
@@ -54,7 +58,11 @@ async function list(context: Context, name: string | undefined, options: { reado
 }
 
 function printJson(bus: Bus, rows: readonly Row[], { out, hidden }: { out: Output; hidden: readonly unknown[] }): void {
-  const channels = rows.map(({ device, channel }) => ({ device: device.id, class: device.class.name, ...channelJson(channel) }));
+  const channels = rows.map(({ device, channel }) => ({
+    device: device.id,
+    class: device.class.name,
+    ...channelJson(channel),
+  }));
   out.document('vmbus.channels/1', { root: bus.root, kind: bus.kind, channels, hidden });
 }
 
@@ -73,7 +81,9 @@ const columns: readonly Column[] = [
 function channelTable(rows: readonly Row[], { paint }: Output): string {
   const number = (value: number | bigint | null): string => (value === null ? '' : grouped(value));
   const cells = rows.map(({ device, channel }) => [
-    channel.isPrimary ? `${paint.bold(device.class.name)} ${paint.dim(device.children[0]?.name ?? device.id.slice(0, 8))}` : '',
+    channel.isPrimary
+      ? `${paint.bold(device.class.name)} ${paint.dim(device.children[0]?.name ?? device.id.slice(0, 8))}`
+      : '',
     String(channel.relid),
     number(channel.subchannelId),
     number(channel.cpu),
@@ -100,16 +110,32 @@ function printCpus(rows: readonly Row[], out: Output): void {
     sums.set(channel.cpu, { channels: sum.channels + 1, interrupts: sum.interrupts + (channel.interrupts ?? 0n) });
   }
   const most = Math.max(1, ...[...sums.values()].map(({ interrupts }) => Number(interrupts)));
-  const cells = [...sums].sort(([a], [b]) => a - b).map(([cpu, { channels, interrupts }]) => [
-    String(cpu), String(channels), grouped(interrupts), out.paint.accent(bar(Number(interrupts) / most, 30, glyphs)) || ' ',
-  ]);
-  const heads: readonly Column[] = [{ title: 'CPU', align: 'right' }, { title: 'CHANNELS', align: 'right' }, { title: 'INTERRUPTS', align: 'right' }, { title: ' ' }];
+  const cells = [...sums]
+    .sort(([a], [b]) => a - b)
+    .map(([cpu, { channels, interrupts }]) => [
+      String(cpu),
+      String(channels),
+      grouped(interrupts),
+      out.paint.accent(bar(Number(interrupts) / most, 30, glyphs)) || ' ',
+    ]);
+  const heads: readonly Column[] = [
+    { title: 'CPU', align: 'right' },
+    { title: 'CHANNELS', align: 'right' },
+    { title: 'INTERRUPTS', align: 'right' },
+    { title: ' ' },
+  ];
   out.line(renderTable(heads, cells, out.paint));
 }
 
-async function move(context: Context, name: string, relid: number, cpu: number, { dryRun = false }: { readonly dryRun?: boolean }): Promise<void> {
+async function move(
+  context: Context,
+  name: string,
+  relid: number,
+  cpu: number,
+  { dryRun = false }: { readonly dryRun?: boolean },
+): Promise<void> {
   const { out } = context;
-  const { moveChannel } = await import('../../index.js');
+  const { moveChannel } = await loadBusSurface();
   const device = (await context.bus()).device(name);
   const moved = await moveChannel(device, relid, { cpu, dryRun });
   if (out.json) return out.document('vmbus.move/1', { ...moved });

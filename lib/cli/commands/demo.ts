@@ -5,12 +5,12 @@
 
 import type { Command } from 'commander';
 import type { Context } from '../context.js';
+import type { Stage } from '../demo/stage.js';
+import { heading, say, tell } from '../demo/stage.js';
 import { openWorld } from '../demo/world.js';
 import { glyphsFor } from '../draw/glyphs.js';
 import { integer } from '../option-values.js';
 import { examples, version } from '../program.js';
-import { heading, say, tell } from '../demo/stage.js';
-import type { Stage } from '../demo/stage.js';
 import type { Action } from '../verbs.js';
 
 interface Options {
@@ -20,8 +20,20 @@ interface Options {
 /** Adds the verb. */
 export function define(command: Command, action: Action): void {
   command
-    .option('-n, --packets <n>', 'move exactly so many packets (default: at least 200,000, for three seconds)', integer(1, 1e9))
-    .addHelpText('after', examples(['hv demo', 'hv demo --packets 1000000', 'hv demo --json | jq .throughput', 'NO_COLOR=1 hv demo > demo.txt']))
+    .option(
+      '-n, --packets <n>',
+      'move exactly so many packets (default: at least 200,000, for three seconds)',
+      integer(1, 1e9),
+    )
+    .addHelpText(
+      'after',
+      examples([
+        'hv demo',
+        'hv demo --packets 1000000',
+        'hv demo --json | jq .throughput',
+        'NO_COLOR=1 hv demo > demo.txt',
+      ]),
+    )
     .action(action(demo));
 }
 

@@ -29,12 +29,15 @@ export function define(command: Command, action: Action): void {
     .option('--fix-script', 'print a shell script of the fixes, to read and then run')
     .option('--list', 'list the checks and their topics')
     .option('--strict', 'end with status 1 for warnings too')
-    .addHelpText('after', `\nEnds with status 1 when something is broken.\n${examples([
-      'hv doctor',
-      'hv doctor --only kvp,vss -v',
-      'hv doctor --fix-script > fix.sh',
-      `hv doctor --json | jq -r '.results[] | select(.verdict == "fail") | .cause'`,
-    ])}`)
+    .addHelpText(
+      'after',
+      `\nEnds with status 1 when something is broken.\n${examples([
+        'hv doctor',
+        'hv doctor --only kvp,vss -v',
+        'hv doctor --fix-script > fix.sh',
+        `hv doctor --json | jq -r '.results[] | select(.verdict == "fail") | .cause'`,
+      ])}`,
+    )
     .action(action(examine));
 }
 
@@ -50,7 +53,10 @@ async function examine(context: Context, options: Options): Promise<number> {
   return isBad ? ExitCode.failed : ExitCode.ok;
 }
 
-function list(checks: readonly { readonly id: string; readonly title: string; readonly topics: readonly string[] }[], out: Output): number {
+function list(
+  checks: readonly { readonly id: string; readonly title: string; readonly topics: readonly string[] }[],
+  out: Output,
+): number {
   if (out.json) out.document('vmbus.checks/1', { checks });
   for (const { id, title, topics } of out.json ? [] : checks) {
     out.line(`${out.paint.bold(id.padEnd(20))} ${title}  ${out.paint.dim(topics.join(' '))}`);
@@ -70,7 +76,12 @@ function printReport(report: DoctorReport, out: Output, { verbose }: { readonly 
     for (const result of shown.filter((one) => one.verdict === verdict)) printResult(result, out, verbose);
   }
   if (shown.length > 0) out.line();
-  out.line(order.filter((verdict) => counts[verdict] > 0).map((verdict) => `${counts[verdict]} ${verdict}`).join(', '));
+  out.line(
+    order
+      .filter((verdict) => counts[verdict] > 0)
+      .map((verdict) => `${counts[verdict]} ${verdict}`)
+      .join(', '),
+  );
   if (!verbose && counts.pass + counts.skip > 0) out.note('hv doctor -v shows what is well or was skipped, and why');
 }
 

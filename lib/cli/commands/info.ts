@@ -13,7 +13,10 @@ import type { Action } from '../verbs.js';
 export function define(command: Command, action: Action): void {
   command
     .option('-v, --verbose', 'show the evidence of each finding')
-    .addHelpText('after', examples(['hv info', 'hv info -v', "hv info --json | jq -r '.hypervisor.value'", 'hv --root ./capture info']))
+    .addHelpText(
+      'after',
+      examples(['hv info', 'hv info -v', "hv info --json | jq -r '.hypervisor.value'", 'hv --root ./capture info']),
+    )
     .action(action(info));
 }
 
@@ -24,8 +27,11 @@ async function info(context: Context, { verbose = false }: { readonly verbose?: 
   if (out.json) return out.document('vmbus.info/1', { ...found });
   out.line(`${out.paint.bold(found.summary)}\n`);
   for (const [name, text, finding] of rows(found)) {
-    out.line(`${out.paint.dim(name.padEnd(15))} ${text.padEnd(24)}${finding ? confidenceText(finding.confidence, out.paint) : ''}`.trimEnd());
-    for (const { source, says } of verbose && finding ? finding.evidence : []) out.line(`${' '.repeat(18)}${out.paint.dim(`${source}: ${says}`)}`);
+    out.line(
+      `${out.paint.dim(name.padEnd(15))} ${text.padEnd(24)}${finding ? confidenceText(finding.confidence, out.paint) : ''}`.trimEnd(),
+    );
+    for (const { source, says } of verbose && finding ? finding.evidence : [])
+      out.line(`${' '.repeat(18)}${out.paint.dim(`${source}: ${says}`)}`);
   }
   if (!verbose) out.note('hv info -v shows the evidence');
 }
@@ -36,7 +42,10 @@ function rows(found: Detection): (readonly [string, string, Shown | null])[] {
   const { limits, enlightenments } = found;
   const role = found.isRootPartition ? ' (root partition)' : '';
   const names = (kind: 'feature' | 'recommendation'): string =>
-    enlightenments.filter((entry) => entry.kind === kind).map(({ name }) => name).join(' ') || '-';
+    enlightenments
+      .filter((entry) => entry.kind === kind)
+      .map(({ name }) => name)
+      .join(' ') || '-';
   return [
     ['hypervisor', `${found.hypervisor.value}${role}`, found.hypervisor],
     ['Hyper-V calls', answer(found.hyperVInterface), found.hyperVInterface],
@@ -46,8 +55,18 @@ function rows(found: Detection): (readonly [string, string, Shown | null])[] {
     ['confidential', found.isolation.value ?? '-', found.isolation],
     ['VMBus', found.vmbus.value.isPresent ? `${found.vmbus.value.devices} devices` : 'none', found.vmbus],
     ['architecture', found.architecture ?? '-', null],
-    ...(limits ? [['laid out for', `${limits.virtualProcessors || '?'} virtual CPUs, ${limits.logicalProcessors || '?'} logical CPUs`, null] as const] : []),
-    ...(enlightenments.length > 0 ? [['features', names('feature'), null] as const, ['recommended', names('recommendation'), null] as const] : []),
+    ...(limits
+      ? [
+          [
+            'laid out for',
+            `${limits.virtualProcessors || '?'} virtual CPUs, ${limits.logicalProcessors || '?'} logical CPUs`,
+            null,
+          ] as const,
+        ]
+      : []),
+    ...(enlightenments.length > 0
+      ? [['features', names('feature'), null] as const, ['recommended', names('recommendation'), null] as const]
+      : []),
   ];
 }
 

@@ -24,10 +24,20 @@ export function define(command: Command, action: Action): void {
   command
     .argument('[device]', 'only this one: a GUID, eth0, sda, uio0, a relid or a class name')
     .option('-t, --tree', 'show a tree, with children and channels')
-    .option('-v, --verbose', 'say more: GUIDs and channels; -vv: everything', (_: string, before: number) => before + 1, 0)
+    .option(
+      '-v, --verbose',
+      'say more: GUIDs and channels; -vv: everything',
+      (_: string, before: number) => before + 1,
+      0,
+    )
     .addHelpText(
       'after',
-      examples(['hv ls', 'hv ls --tree', 'hv ls -vv eth0', "hv ls --json | jq -r '.devices[] | [.class, .driver] | @tsv'"]),
+      examples([
+        'hv ls',
+        'hv ls --tree',
+        'hv ls -vv eth0',
+        "hv ls --json | jq -r '.devices[] | [.class, .driver] | @tsv'",
+      ]),
     )
     .action(action(list));
 }

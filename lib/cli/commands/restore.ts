@@ -10,6 +10,7 @@ import { printFailure } from '../failure.js';
 import type { Output } from '../output.js';
 import { printPlan } from '../plan-text.js';
 import { examples } from '../program.js';
+import { loadBusSurface } from '../surface.js';
 import { UsageError } from '../usage-error.js';
 import type { Action } from '../verbs.js';
 
@@ -35,10 +36,11 @@ async function restore(context: Context, name: string | undefined, options: Opti
     throw new UsageError('name a device, or say --all', '"hv bindings" lists the devices held');
   }
   const { out } = context;
-  const { listBindings, restoreDevice } = await import('../../index.js');
+  const { listBindings, restoreDevice } = await loadBusSurface();
   const bus = await context.bus();
   const { dryRun = false, force = false } = options;
-  const wanted = name === undefined ? listBindings(bus.root).map(({ record }) => record.device) : [await deviceId(bus, name)];
+  const wanted =
+    name === undefined ? listBindings(bus.root).map(({ record }) => record.device) : [await deviceId(bus, name)];
   const restored: RestoreResult[] = [];
   let status = 0;
   for (const id of wanted) {
@@ -59,12 +61,15 @@ async function restore(context: Context, name: string | undefined, options: Opti
 
 /** A device that is gone still has its record, and is known by its GUID only. */
 async function deviceId(bus: Bus, name: string): Promise<Guid> {
-  const { isGuid, listBindings, parseGuid } = await import('../../index.js');
-  const id = isGuid(name) ? parseGuid(name) : null;
-  return id !== null && listBindings(bus.root).some(({ record }) => record.device === id) ? id : bus.device(name).id;
+  const { listBindings } = await loadBusSurface();
+  const wanted = name.toLowerCase().replace(/^\{(.*)\}$/, '$1');
+  return listBindings(bus.root).find(({ record }) => record.device === wanted)?.record.device ?? bus.device(name).id;
 }
 
-function tell(restored: readonly RestoreResult[], { out, dryRun }: { readonly out: Output; readonly dryRun: boolean }): void {
+function tell(
+  restored: readonly RestoreResult[],
+  { out, dryRun }: { readonly out: Output; readonly dryRun: boolean },
+): void {
   for (const { device, driver, steps, warnings } of restored) {
     for (const warning of warnings) out.note(warning);
     printPlan(steps, out, { dryRun });

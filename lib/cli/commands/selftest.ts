@@ -26,11 +26,14 @@ export function define(command: Command, action: Action): void {
   command
     .option('--report <file>', 'write the report as JSON')
     .option('--open <device>', 'open and close this device too; it must be bound for user space')
-    .addHelpText('after', `\nReads only, unless a device is named with --open. Look at the report before you send it.\n${examples([
-      'hv selftest',
-      'hv selftest --report report.json',
-      'hv bind eth1 -- hv selftest --open eth1 --report report.json',
-    ])}`)
+    .addHelpText(
+      'after',
+      `\nReads only, unless a device is named with --open. Look at the report before you send it.\n${examples([
+        'hv selftest',
+        'hv selftest --report report.json',
+        'hv bind eth1 -- hv selftest --open eth1 --report report.json',
+      ])}`,
+    )
     .action(action(selftest));
 }
 
@@ -48,11 +51,21 @@ async function selftest(context: Context, options: Options): Promise<void> {
   const document = {
     schema: 'vmbus.selftest/1',
     tool: { version: version(), node: process.version, arch: arch(), kernel: release() },
-    detection, devices: bus?.devices().map(summaryOf) ?? [], probes, doctor: { counts, found }, notDone,
+    detection,
+    devices: bus?.devices().map(summaryOf) ?? [],
+    probes,
+    doctor: { counts, found },
+    notDone,
   };
   const { deviceClasses } = await import('../../index.js');
-  const classes = new Set<string>([...deviceClasses.map(({ guid }) => guid), ...(bus?.devices() ?? []).map((device) => device.class.guid)]);
-  const report = redact(document, classes, { devices: bus?.devices().map(({ id }) => id) ?? [], root }) as Record<string, unknown>;
+  const classes = new Set<string>([
+    ...deviceClasses.map(({ guid }) => guid),
+    ...(bus?.devices() ?? []).map((device) => device.class.guid),
+  ]);
+  const report = redact(document, classes, { devices: bus?.devices().map(({ id }) => id) ?? [], root }) as Record<
+    string,
+    unknown
+  >;
   if (options.report !== undefined) save(options.report, report);
   if (out.json) return out.line(JSON.stringify(report, null, 2));
   print(report as unknown as typeof document, out);
@@ -68,7 +81,10 @@ function save(path: string, report: unknown): void {
 }
 
 const notDoneWithoutOpening = [
-  'opening and closing a channel', 'the sizes of rings as they are mapped', 'wakes and doorbells', 'rings of subchannels',
+  'opening and closing a channel',
+  'the sizes of rings as they are mapped',
+  'wakes and doorbells',
+  'rings of subchannels',
 ];
 
 async function look(bus: Bus | null): Promise<Probe[]> {
@@ -76,7 +92,10 @@ async function look(bus: Bus | null): Promise<Probe[]> {
   const devices = bus.devices();
   const unknown = devices.filter((device) => device.class.name === 'unknown').map((device) => device.class.guid);
   const detail = `${devices.length} devices${unknown.length > 0 ? `, ${unknown.length} of unknown classes` : ''}`;
-  const [{ probeAttributes }, { probeKernel }] = await Promise.all([import('../selftest/attributes.js'), import('../selftest/kernel.js')]);
+  const [{ probeAttributes }, { probeKernel }] = await Promise.all([
+    import('../selftest/attributes.js'),
+    import('../selftest/kernel.js'),
+  ]);
   return [
     { id: 'bus.listing', status: unknown.length > 0 ? 'differs' : 'pass', detail, facts: { unknown } },
     ...probeAttributes(bus),
@@ -102,21 +121,62 @@ async function open(context: Context, name: string): Promise<Probe> {
   const { in: inRing, out: outRing, node, signalling, wakes } = channel.inspect();
   const maxPayloadBytes = channel.maxPayloadBytes;
   await channel.close();
-  const facts = { class: device.class.name, openMs, in: inRing, out: outRing, kind: node.kind, maskAtOpen: node.maskAtOpen, signalling, wakes, maxPayloadBytes };
-  return { id: 'channel.open', status: 'pass', detail: `${device.class.name} opened and closed in ${openMs} ms`, facts };
+  const facts = {
+    class: device.class.name,
+    openMs,
+    in: inRing,
+    out: outRing,
+    kind: node.kind,
+    maskAtOpen: node.maskAtOpen,
+    signalling,
+    wakes,
+    maxPayloadBytes,
+  };
+  return {
+    id: 'channel.open',
+    status: 'pass',
+    detail: `${device.class.name} opened and closed in ${openMs} ms`,
+    facts,
+  };
 }
 
-function summaryOf({ class: type, driver, stateName, channels, children, uio, monitorId }: ReturnType<Bus['devices']>[number]): Record<string, unknown> {
+function summaryOf({
+  class: type,
+  driver,
+  stateName,
+  channels,
+  children,
+  uio,
+  monitorId,
+}: ReturnType<Bus['devices']>[number]): Record<string, unknown> {
   const places = channels.map(({ cpu, signalling }) => ({ cpu, signalling }));
-  return { class: type.name, classGuid: type.guid, driver, state: stateName, channels: places, children: children.map(({ kind }) => kind), isLent: uio !== null, hasMonitor: monitorId !== null };
+  return {
+    class: type.name,
+    classGuid: type.guid,
+    driver,
+    state: stateName,
+    channels: places,
+    children: children.map(({ kind }) => kind),
+    isLent: uio !== null,
+    hasMonitor: monitorId !== null,
+  };
 }
 
-function print(report: { probes: readonly Probe[]; doctor: { counts: Readonly<Record<string, number>> }; notDone: readonly string[] }, out: Output): void {
+function print(
+  report: {
+    probes: readonly Probe[];
+    doctor: { counts: Readonly<Record<string, number>> };
+    notDone: readonly string[];
+  },
+  out: Output,
+): void {
   const { paint } = out;
   const { check, dot } = glyphsFor(out.unicode);
   const sign = { pass: paint.good(check), differs: paint.warn('!'), absent: paint.dim(dot), skip: paint.dim('?') };
   for (const { id, status, detail } of report.probes) out.line(`${sign[status]} ${id.padEnd(24)} ${detail}`);
-  const counts = Object.entries(report.doctor.counts).filter(([, count]) => count > 0).map(([verdict, count]) => `${count} ${verdict}`);
+  const counts = Object.entries(report.doctor.counts)
+    .filter(([, count]) => count > 0)
+    .map(([verdict, count]) => `${count} ${verdict}`);
   out.line(`${paint.dim(dot)} ${'doctor'.padEnd(24)} ${counts.join(', ') || 'no answer'}`);
   if (report.notDone.length > 0) out.line(`\nNot looked at without --open DEVICE: ${report.notDone.join('; ')}.`);
 }

@@ -21,7 +21,15 @@ export function define(command: Command, action: Action): void {
     .usage('[options] [-- COMMAND...]')
     .option('-d, --device <name[:opts]>', 'offer this device; may be repeated (default: echo and balloon)', collect)
     .option('--list', 'list the devices there are')
-    .addHelpText('after', examples(['hv sim', 'hv sim -d echo:subchannels=2 -d balloon --root /tmp/host', 'hv sim -- npm test', 'hv sim --list']))
+    .addHelpText(
+      'after',
+      examples([
+        'hv sim',
+        'hv sim -d echo:subchannels=2 -d balloon --root /tmp/host',
+        'hv sim -- npm test',
+        'hv sim --list',
+      ]),
+    )
     .action(action(serve));
 }
 
@@ -30,7 +38,11 @@ async function serve(context: Context, options: Options): Promise<number | undef
   if (options.list) return list(context);
   const { startSimulation } = await import('../simulation.js');
   const { root } = context.options;
-  const host = await startSimulation({ signal, ...(options.device ? { devices: options.device } : {}), ...(root ? { root } : {}) });
+  const host = await startSimulation({
+    signal,
+    ...(options.device ? { devices: options.device } : {}),
+    ...(root ? { root } : {}),
+  });
   context.defer(() => host.close());
   if (command.length > 0) return (await runChild(command, { signal, env: { VMBUS_ROOT: host.root } })).status;
   const { pid, devices } = host;
@@ -67,6 +79,13 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     // A pending promise does not keep a process alive; a timer does.
     const alive = setInterval(() => undefined, 2 ** 30);
-    signal.addEventListener('abort', () => { clearInterval(alive); resolve(); }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearInterval(alive);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }

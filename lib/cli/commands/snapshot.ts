@@ -12,7 +12,10 @@ import type { Action } from '../verbs.js';
 export function define(command: Command, action: Action): void {
   command
     .argument('<dir>', 'folder to write; must not exist or be empty')
-    .addHelpText('after', examples(['hv snapshot ./capture', 'hv --root ./capture ls --tree', 'tar czf capture.tgz capture']))
+    .addHelpText(
+      'after',
+      examples(['hv snapshot ./capture', 'hv --root ./capture ls --tree', 'tar czf capture.tgz capture']),
+    )
     .action(action(capture));
 }
 
@@ -24,7 +27,8 @@ async function capture(context: Context, folder: string): Promise<void> {
   if (out.json) return out.document('vmbus.snapshot/1', { root, ...result });
   const { to, devices, files, unreadable, replacements, notes } = result;
   out.line(`captured ${devices} devices in ${to}: ${grouped(files)} files, ${grouped(replacements)} names replaced`);
-  if (unreadable > 0) out.note(`${grouped(unreadable)} attributes could not be read, and answer with the same error in the capture`);
+  if (unreadable > 0)
+    out.note(`${grouped(unreadable)} attributes could not be read, and answer with the same error in the capture`);
   for (const remark of notes) out.note(remark);
   out.note(`hv --root ${folder} ls --tree shows it`);
 }

@@ -14,7 +14,10 @@ import type { Action } from '../verbs.js';
 export function define(command: Command, action: Action): void {
   command
     .option('--initial', 'begin with what is there')
-    .addHelpText('after', `\nEnds quietly on Ctrl-C, with status 130.\n${examples(['hv watch', 'hv watch --initial', "hv watch --json | jq -c 'select(.kind == \"added\")'"])}`)
+    .addHelpText(
+      'after',
+      `\nEnds quietly on Ctrl-C, with status 130.\n${examples(['hv watch', 'hv watch --initial', 'hv watch --json | jq -c \'select(.kind == "added")\''])}`,
+    )
     .action(action(watch));
 }
 
@@ -29,13 +32,16 @@ async function watch(context: Context, { initial = false }: { readonly initial?:
   }
 }
 
-function changeJson({ kind, subject, device, channel, fields, current }: BusChange, time: Date): Record<string, unknown> {
+function changeJson(
+  { kind, subject, device, channel, fields, current }: BusChange,
+  time: Date,
+): Record<string, unknown> {
   return { time: time.toISOString(), kind, subject, device, channel, fields, current: current && deviceJson(current) };
 }
 
 /** `09:41:07.250 + device net f8615163-…  driver hv_netvsc, state open, eth0` */
 function changeText(change: BusChange, time: Date, { paint }: Output): string {
-  const clock = time.toTimeString().slice(0, 8) + `.${String(time.getMilliseconds()).padStart(3, '0')}`;
+  const clock = `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;
   const mark = { added: paint.good('+'), removed: paint.bad('-'), changed: paint.warn('~') }[change.kind];
   const subject = change.subject === 'channel' ? `channel ${change.channel ?? '?'} of` : 'device';
   const name = change.current ? `${paint.bold(change.current.class.name)} ` : '';

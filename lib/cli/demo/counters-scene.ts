@@ -4,8 +4,8 @@
 
 import type { ChannelStats } from '../../index.js';
 import { bytes, grouped } from '../figures.js';
-import { say } from './stage.js';
 import type { Stage } from './stage.js';
+import { say } from './stage.js';
 
 /** Prints the counters. */
 export function playCounters(stage: Stage, stats: ChannelStats): void {
@@ -15,7 +15,11 @@ export function playCounters(stage: Stage, stats: ChannelStats): void {
   row('packets out', grouped(stats.packetsOut), bytes(stats.bytesOut));
   row('packets in', grouped(stats.packetsIn), bytes(stats.bytesIn));
   row('wakes', grouped(stats.wakes), `the host told us; ${perEach(stats.packetsIn, stats.wakes)} packets each`);
-  row('doorbells', grouped(stats.doorbells), `we told the host; ${perEach(stats.packetsOut, stats.doorbells)} packets each`);
+  row(
+    'doorbells',
+    grouped(stats.doorbells),
+    `we told the host; ${perEach(stats.packetsOut, stats.doorbells)} packets each`,
+  );
   row('ring full', grouped(stats.ringFull), 'times a send had to wait for space');
 }
 

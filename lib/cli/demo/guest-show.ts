@@ -10,8 +10,8 @@ import { sparkline } from '../draw/bar.js';
 import { LiveLines } from '../draw/live-line.js';
 import { short } from '../figures.js';
 import { purposeOf } from './purposes.js';
-import { heading, say } from './stage.js';
 import type { Stage } from './stage.js';
+import { heading, say } from './stage.js';
 
 const samples = 16;
 const sampleMs = 250;
@@ -27,14 +27,23 @@ export interface ChannelRate {
 }
 
 /** Plays the demonstration on a real bus, or on a captured one, where nothing moves. */
-export async function playGuest(stage: Stage, bus: Bus): Promise<{ readonly devices: number; readonly rates: readonly ChannelRate[] }> {
+export async function playGuest(
+  stage: Stage,
+  bus: Bus,
+): Promise<{ readonly devices: number; readonly rates: readonly ChannelRate[] }> {
   const { out, glyphs } = stage;
   const devices = bus.devices();
   heading(stage, 'The bus');
-  if (!out.json) out.line(busTree(bus, devices, { paint: out.paint, glyphs, verbosity: 0 }).map((line) => `  ${line}`).join('\n'));
+  if (!out.json)
+    out.line(
+      busTree(bus, devices, { paint: out.paint, glyphs, verbosity: 0 })
+        .map((line) => `  ${line}`)
+        .join('\n'),
+    );
   heading(stage, 'What they are for');
   const wide = Math.max(...devices.map((device) => device.class.name.length), 0);
-  for (const device of devices) say(stage, `${out.paint.bold(device.class.name.padEnd(wide))}  ${purposeOf(device.class)}`);
+  for (const device of devices)
+    say(stage, `${out.paint.bold(device.class.name.padEnd(wide))}  ${purposeOf(device.class)}`);
   if (bus.kind === 'snapshot') return { devices: devices.length, rates: [] };
   heading(stage, 'Interrupts per second');
   return { devices: devices.length, rates: await watchRates(stage, bus) };
@@ -82,7 +91,8 @@ function counters(devices: readonly Device[]): Map<number, Counter> {
 
 /** The busiest channels, busiest first. */
 function rateLines({ out, glyphs }: Stage, rates: readonly ChannelRate[]): string[] {
-  const mean = ({ perSecond }: ChannelRate): number => perSecond.reduce((sum, value) => sum + value, 0) / perSecond.length;
+  const mean = ({ perSecond }: ChannelRate): number =>
+    perSecond.reduce((sum, value) => sum + value, 0) / perSecond.length;
   const sorted = [...rates].sort((a, b) => mean(b) - mean(a)).slice(0, shown);
   if (sorted.length === 0) return ['  no channel shows its counters'];
   const wide = Math.max(...sorted.map((rate) => rate.class.length));

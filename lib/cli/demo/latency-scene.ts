@@ -3,14 +3,14 @@
 // The scene of the round trips: a histogram of their times.
 
 import type { Channel } from '../../index.js';
-import { bins, histogram } from '../draw/histogram.js';
 import type { Bin } from '../draw/histogram.js';
+import { bins, histogram } from '../draw/histogram.js';
 import { LiveLines } from '../draw/live-line.js';
 import { grouped, time } from '../figures.js';
-import { measureLatency } from './latency.js';
 import type { LatencyResult } from './latency.js';
-import { say } from './stage.js';
+import { measureLatency } from './latency.js';
 import type { Stage } from './stage.js';
+import { say } from './stage.js';
 
 /** What the scene plays with. */
 export interface LatencyScene {
@@ -24,11 +24,17 @@ const barCells = 44;
 const classes = 12;
 
 /** Plays the scene. */
-export async function playLatency(stage: Stage, { channel, count, mostMs, payloadBytes }: LatencyScene): Promise<LatencyResult> {
+export async function playLatency(
+  stage: Stage,
+  { channel, count, mostMs, payloadBytes }: LatencyScene,
+): Promise<LatencyResult> {
   const { out, signal } = stage;
   const live = new LiveLines(out);
   const result = await measureLatency(channel, {
-    count, mostMs, payloadBytes, signal,
+    count,
+    mostMs,
+    payloadBytes,
+    signal,
     onProgress: (done) => live.update(() => [`  ${out.paint.dim(`${grouped(done)} round trips`)}`]),
   });
   live.clear();
@@ -44,9 +50,20 @@ function draw(stage: Stage, result: LatencyResult, payloadBytes: number): void {
     if (bin.from > result.p99) return paint.bad(text);
     return bin.from > result.p90 ? paint.warn(text) : paint.good(text);
   };
-  say(stage, paint.dim(`${grouped(result.count)} requests of ${payloadBytes} bytes, one after the other, to another process and back`));
-  for (const line of histogram(bins(result.timesUs, classes), { width: barCells, glyphs, label, paint: tint })) say(stage, line);
+  say(
+    stage,
+    paint.dim(
+      `${grouped(result.count)} requests of ${payloadBytes} bytes, one after the other, to another process and back`,
+    ),
+  );
+  for (const line of histogram(bins(result.timesUs, classes), { width: barCells, glyphs, label, paint: tint }))
+    say(stage, line);
   say(stage);
-  const figures = [['p50', result.p50], ['p90', result.p90], ['p99', result.p99], ['max', result.max]] as const;
+  const figures = [
+    ['p50', result.p50],
+    ['p90', result.p90],
+    ['p99', result.p99],
+    ['max', result.max],
+  ] as const;
   say(stage, figures.map(([name, us]) => `${paint.dim(name)} ${paint.bold(label(us))}`).join('    '));
 }

@@ -16,7 +16,9 @@ export interface Stage {
 export function heading({ out, glyphs }: Stage, title: string): void {
   if (out.json) return;
   const rest = Math.max(3, Math.min(out.width, 80) - title.length - 4);
-  out.line(`\n${out.paint.dim(glyphs.rule.repeat(2))} ${out.paint.bold(title)} ${out.paint.dim(glyphs.rule.repeat(rest))}`);
+  out.line(
+    `\n${out.paint.dim(glyphs.rule.repeat(2))} ${out.paint.bold(title)} ${out.paint.dim(glyphs.rule.repeat(rest))}`,
+  );
 }
 
 /** A line of a scene. */

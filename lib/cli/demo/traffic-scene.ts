@@ -7,10 +7,10 @@ import { progress } from '../draw/bar.js';
 import { chart } from '../draw/chart.js';
 import { LiveLines } from '../draw/live-line.js';
 import { grouped, short } from '../figures.js';
-import { say } from './stage.js';
 import type { Stage } from './stage.js';
-import { rates, runTraffic } from './traffic.js';
+import { say } from './stage.js';
 import type { TrafficPoint, TrafficResult } from './traffic.js';
+import { rates, runTraffic } from './traffic.js';
 
 /** What the scene plays with. */
 export interface TrafficScene {
@@ -24,12 +24,19 @@ const barCells = 40;
 const chartRows = 8;
 
 /** Plays the scene. */
-export async function playTraffic(stage: Stage, { channel, packets, leastMs, payloadBytes }: TrafficScene): Promise<TrafficResult> {
+export async function playTraffic(
+  stage: Stage,
+  { channel, packets, leastMs, payloadBytes }: TrafficScene,
+): Promise<TrafficResult> {
   const { out, signal } = stage;
   const live = new LiveLines(out);
-  const share = ({ ms, packets: done }: TrafficPoint): number => Math.min(done / packets, leastMs > 0 ? ms / leastMs : 1);
+  const share = ({ ms, packets: done }: TrafficPoint): number =>
+    Math.min(done / packets, leastMs > 0 ? ms / leastMs : 1);
   const result = await runTraffic(channel, {
-    packets, leastMs, payloadBytes, signal,
+    packets,
+    leastMs,
+    payloadBytes,
+    signal,
     onProgress: (point) => live.update(() => [progressLine(stage, point, share(point))]),
   });
   if (out.json) return result;
@@ -53,9 +60,13 @@ function drawChart(stage: Stage, result: TrafficResult): void {
   const to = `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
   const lines = chart(values, { columns, rows: chartRows, glyphs, label: short, from: '0', to });
   const wire = (result.packets * result.payloadBytes * 2) / seconds;
-  say(stage, out.paint.dim(`packets of ${result.payloadBytes} bytes there and back, per second; ${short(wire)}B/s of payload`));
+  say(
+    stage,
+    out.paint.dim(`packets of ${result.payloadBytes} bytes there and back, per second; ${short(wire)}B/s of payload`),
+  );
   // The axis and its labels stay as they are, the plot gets the colour.
-  for (const [i, line] of lines.entries()) say(stage, i < chartRows ? paintPlot(line, columns, out.paint.accent) : out.paint.dim(line));
+  for (const [i, line] of lines.entries())
+    say(stage, i < chartRows ? paintPlot(line, columns, out.paint.accent) : out.paint.dim(line));
 }
 
 function paintPlot(line: string, columns: number, paint: (text: string) => string): string {

@@ -4,8 +4,8 @@
 // comes back is checked: bytes, order, and that none is missing.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { VmbusError } from '../../index.js';
 import type { Channel } from '../../index.js';
+import { VmbusError } from '../../index.js';
 
 /** How much traffic, and of what size. */
 export interface TrafficOptions {
@@ -106,8 +106,10 @@ class TrafficRun {
     const number = this.#received;
     const isRight =
       length >= this.#options.payloadBytes &&
-      arena[offset] === (number & 0xff) && arena[offset + 1] === ((number >>> 8) & 0xff) &&
-      arena[offset + 2] === ((number >>> 16) & 0xff) && arena[offset + 3] === (number >>> 24) &&
+      arena[offset] === (number & 0xff) &&
+      arena[offset + 1] === ((number >>> 8) & 0xff) &&
+      arena[offset + 2] === ((number >>> 16) & 0xff) &&
+      arena[offset + 3] === number >>> 24 &&
       arena[offset + this.#options.payloadBytes - 1] === 0x5a;
     if (!isRight) throw wrongPacket(number);
     this.#received = number + 1;

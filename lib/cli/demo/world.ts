@@ -36,12 +36,18 @@ const nextElsewhere = [
 /** Opens the bus, or starts a host where there is none. */
 export async function openWorld(context: Context): Promise<World> {
   const { detect, VmbusError } = await import('../../index.js');
-  const isNamed = context.options.root !== undefined || process.env['VMBUS_ROOT'];
+  const isNamed = context.options.root !== undefined || process.env.VMBUS_ROOT;
   if (context.options.sim) return simulated(context, 'You asked for a simulated host (--sim).');
   try {
     const bus = await context.bus();
     const why = isNamed ? `You named the root ${bus.root}.` : `This machine: ${detect().summary}.`;
-    return { name: bus.kind, bus, host: null, because: [why, 'Nothing is changed here: what follows only reads.'], next: nextInGuest };
+    return {
+      name: bus.kind,
+      bus,
+      host: null,
+      because: [why, 'Nothing is changed here: what follows only reads.'],
+      next: nextInGuest,
+    };
   } catch (error) {
     if (isNamed || !VmbusError.is(error) || error.code !== 'ERR_VMBUS_NOT_A_GUEST') throw error;
     return simulated(context, `This machine: ${detect().summary}.`);

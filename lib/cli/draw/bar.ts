@@ -13,7 +13,11 @@ export function bar(fraction: number, width: number, { eighths }: Glyphs): strin
 }
 
 /** A progress line: done and open parts, always `width` cells together. */
-export function progress(fraction: number, width: number, glyphs: Glyphs): { readonly done: string; readonly open: string } {
+export function progress(
+  fraction: number,
+  width: number,
+  glyphs: Glyphs,
+): { readonly done: string; readonly open: string } {
   const cells = Math.round(clamp(fraction) * width);
   return { done: glyphs.done.repeat(cells), open: glyphs.open.repeat(width - cells) };
 }
@@ -22,7 +26,8 @@ export function progress(fraction: number, width: number, glyphs: Glyphs): { rea
 export function sparkline(values: readonly number[], { heights }: Glyphs): string {
   const top = Math.max(...values, 0);
   const steps = heights.length - 1;
-  const cell = (value: number): string => heights[top > 0 && value > 0 ? Math.max(1, Math.round((value / top) * steps)) : 0] ?? '';
+  const cell = (value: number): string =>
+    heights[top > 0 && value > 0 ? Math.max(1, Math.round((value / top) * steps)) : 0] ?? '';
   return values.map(cell).join('');
 }
 

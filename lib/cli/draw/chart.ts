@@ -90,7 +90,10 @@ function labelled(plot: readonly string[], top: number, { label, glyphs, rows }:
 function baseline(top: number, { columns, glyphs, label, from, to }: ChartOptions): string[] {
   const width = labelWidth(top, label);
   const gap = ' '.repeat(Math.max(1, columns - from.length - to.length));
-  return [`${label(0).padStart(width)} ${glyphs.corner}${glyphs.rule.repeat(columns)}`, `${' '.repeat(width + 2)}${from}${gap}${to}`];
+  return [
+    `${label(0).padStart(width)} ${glyphs.corner}${glyphs.rule.repeat(columns)}`,
+    `${' '.repeat(width + 2)}${from}${gap}${to}`,
+  ];
 }
 
 function labelWidth(top: number, label: (value: number) => string): number {

@@ -29,7 +29,11 @@ export function bins(values: readonly number[], count: number): Bin[] {
   if (low === undefined || max === undefined) return [];
   const high = Math.max(percentile(sorted, 0.995), low * 1.05);
   const ratio = Math.log(high / low) / count;
-  const found = Array.from({ length: count }, (_, i) => ({ from: low * Math.exp(ratio * i), to: low * Math.exp(ratio * (i + 1)), count: 0 }));
+  const found = Array.from({ length: count }, (_, i) => ({
+    from: low * Math.exp(ratio * i),
+    to: low * Math.exp(ratio * (i + 1)),
+    count: 0,
+  }));
   for (const value of sorted) {
     const i = Math.min(count - 1, Math.max(0, Math.floor(Math.log(value / low) / ratio)));
     const bin = found[i];

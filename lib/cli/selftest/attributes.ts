@@ -9,17 +9,49 @@ import type { Bus, Device } from '../../index.js';
 import type { Probe } from './types.js';
 
 const ofDevice = [
-  'id', 'state', 'class_id', 'device_id', 'modalias', 'vendor', 'device', 'channel_vp_mapping', 'driver_override',
-  'out_intr_mask', 'out_read_index', 'out_write_index', 'out_read_bytes_avail', 'out_write_bytes_avail',
-  'in_intr_mask', 'in_read_index', 'in_write_index', 'in_read_bytes_avail', 'in_write_bytes_avail',
+  'id',
+  'state',
+  'class_id',
+  'device_id',
+  'modalias',
+  'vendor',
+  'device',
+  'channel_vp_mapping',
+  'driver_override',
+  'out_intr_mask',
+  'out_read_index',
+  'out_write_index',
+  'out_read_bytes_avail',
+  'out_write_bytes_avail',
+  'in_intr_mask',
+  'in_read_index',
+  'in_write_index',
+  'in_read_bytes_avail',
+  'in_write_bytes_avail',
 ];
 const ofChannel = [
-  'cpu', 'out_mask', 'in_mask', 'read_avail', 'write_avail', 'interrupts', 'events', 'subchannel_id',
-  'intr_in_full', 'intr_out_empty', 'out_full_first', 'out_full_total',
+  'cpu',
+  'out_mask',
+  'in_mask',
+  'read_avail',
+  'write_avail',
+  'interrupts',
+  'events',
+  'subchannel_id',
+  'intr_in_full',
+  'intr_out_empty',
+  'out_full_first',
+  'out_full_total',
 ];
 const onlySomeDevices = [
-  'numa_node', 'monitor_id', 'server_monitor_pending', 'server_monitor_latency', 'server_monitor_conn_id',
-  'client_monitor_pending', 'client_monitor_latency', 'client_monitor_conn_id',
+  'numa_node',
+  'monitor_id',
+  'server_monitor_pending',
+  'server_monitor_latency',
+  'server_monitor_conn_id',
+  'client_monitor_pending',
+  'client_monitor_latency',
+  'client_monitor_conn_id',
 ];
 const onlySomeChannels = ['monitor_id', 'pending', 'latency', 'ring'];
 /** Links and folders of every device in sysfs, whatever its bus. */
@@ -41,19 +73,32 @@ interface Expectation {
 }
 
 /** Folders that drivers make below a device are named by their subsystem, and are no attributes. */
-function compare(id: string, entries: readonly Pick<Device, 'path' | 'unreadable'>[], { expected, known }: Expectation): Probe {
+function compare(
+  id: string,
+  entries: readonly Pick<Device, 'path' | 'unreadable'>[],
+  { expected, known }: Expectation,
+): Probe {
   const missing = new Map<string, number>();
   const extra = new Map<string, number>();
   for (const { path } of entries) {
     const files = listing(path);
     const names = files.map(({ name }) => name);
     for (const name of expected.filter((wanted) => !names.includes(wanted))) count(missing, name);
-    for (const { name, isFile } of files) if (isFile && !expected.includes(name) && !known.includes(name)) count(extra, name);
+    for (const { name, isFile } of files)
+      if (isFile && !expected.includes(name) && !known.includes(name)) count(extra, name);
   }
-  const unreadable = entries.flatMap((entry) => entry.unreadable.map(({ attribute, errno }) => `${attribute}: ${errno}`));
-  const facts = { seen: entries.length, missing: Object.fromEntries(missing), extra: Object.fromEntries(extra), unreadable: [...new Set(unreadable)].sort() };
+  const unreadable = entries.flatMap((entry) =>
+    entry.unreadable.map(({ attribute, errno }) => `${attribute}: ${errno}`),
+  );
+  const facts = {
+    seen: entries.length,
+    missing: Object.fromEntries(missing),
+    extra: Object.fromEntries(extra),
+    unreadable: [...new Set(unreadable)].sort(),
+  };
   if (entries.length === 0) return { id, status: 'skip', detail: 'there are none to look at' };
-  if (missing.size === 0 && extra.size === 0) return { id, status: 'pass', detail: `all ${expected.length} on each of ${entries.length}`, facts };
+  if (missing.size === 0 && extra.size === 0)
+    return { id, status: 'pass', detail: `all ${expected.length} on each of ${entries.length}`, facts };
   const words = [...missing.keys()].map((name) => `no ${name}`).concat([...extra.keys()].map((name) => `also ${name}`));
   return { id, status: 'differs', detail: words.join(', '), facts };
 }

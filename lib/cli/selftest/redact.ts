@@ -2,6 +2,7 @@
 //
 // Takes out of a report what names a machine or its network: instance GUIDs, host names, addresses, folders of a user.
 
+import { isIPv4, isIPv6 } from 'node:net';
 import { hostname, userInfo } from 'node:os';
 
 /** What is to be replaced, besides everything that looks like an address. */
@@ -14,11 +15,13 @@ export interface RedactOptions {
   readonly names?: readonly string[];
 }
 
-const addresses: readonly (readonly [RegExp, string])[] = [
-  [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi, '<mac>'],
-  [/\b(?:\d{1,3}\.){3}\d{1,3}(?![\d.])/g, '<ipv4>'],
-  [/\b(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{0,4}(?:::?[0-9a-f]{1,4})*\b/gi, '<ipv6>'],
-];
+/** Addresses are told by Node's own parser, so that times, versions and SCSI positions stay. */
+function withoutAddresses(text: string): string {
+  return text
+    .replace(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi, '<mac>')
+    .replace(/[0-9a-f]*:[0-9a-f:]*[0-9a-f]/gi, (word) => (isIPv6(word) ? '<ipv6>' : word))
+    .replace(/(?:\d{1,3}\.){3}\d{1,3}/g, (word) => (isIPv4(word) ? '<ipv4>' : word));
+}
 
 /** The same document without names; also every other GUID that is not a class of devices. */
 export function redact(document: unknown, keep: ReadonlySet<string>, options: RedactOptions): unknown {
@@ -31,14 +34,16 @@ export function redact(document: unknown, keep: ReadonlySet<string>, options: Re
       return known.get(id) ?? (keep.has(id) ? guid : '<guid>');
     });
     for (const [id, alias] of known) result = result.replaceAll(new RegExp(`\\b${id.slice(0, 8)}\\b`, 'gi'), alias);
-    for (const [pattern, word] of addresses) result = result.replace(pattern, word);
+    result = withoutAddresses(result);
     for (const name of names) result = result.replaceAll(name, '<name>');
     return result;
   };
-  return JSON.parse(JSON.stringify(document, (_key, value: unknown) => {
-    if (typeof value === 'bigint') return Number(value);
-    return typeof value === 'string' ? clean(value) : value;
-  })) as unknown;
+  return JSON.parse(
+    JSON.stringify(document, (_key, value: unknown) => {
+      if (typeof value === 'bigint') return Number(value);
+      return typeof value === 'string' ? clean(value) : value;
+    }),
+  ) as unknown;
 }
 
 /** Names short enough to be part of other words would tear the report; they say little anyway. */
