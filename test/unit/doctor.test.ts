@@ -213,6 +213,29 @@ describe('daemons', () => {
     assert.deepEqual([dead.verdict, dead.fix, alive.verdict], ['fail', 'rc-service hv_kvp_daemon restart', 'pass']);
   });
 
+  it('of file copy are looked for on its UIO node', {
+    skip: process.getuid?.() !== 0 && 'only root sees that nobody holds a node',
+  }, async () => {
+    const uio = {
+      [`sys/devices/LNXSYSTM:00/VMBUS:00/${deviceId(1)}/uio/uio3/name`]: 'uio_hv_generic\n',
+      'dev/uio3': '',
+    };
+    const plan = { devices: [['fcopy', 'uio_hv_generic']], files: uio } as const;
+
+    const without = await one({ ...plan, processes: { 1: [] } }, 'daemons', 'fcopy');
+    const served = await one({ ...plan, processes: { 1: ['/dev/uio3'] } }, 'daemons', 'fcopy');
+
+    assert.deepEqual([without.verdict, served.verdict], ['info', 'pass']);
+    assert.match(without.cause, /nobody serves \/dev\/uio3/);
+  });
+
+  it('can be had by a sentence only where no command brings them, and that can be pasted too', {
+    skip: process.getuid?.() !== 0 && 'only root sees that nobody holds a node',
+  }, async () => {
+    const { fix } = await one({ ...driven, processes: { 1: [] }, osRelease: 'ID=plan9\n' }, 'daemons', 'kvp');
+    assert.match(fix ?? '', /^# [^\n]*$/);
+  });
+
   it('are not judged where processes cannot be seen', async () => {
     assert.equal((await one(driven, 'daemons', 'kvp')).verdict, 'skip');
   });

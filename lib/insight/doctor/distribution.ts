@@ -84,9 +84,9 @@ export function installDaemons({ family }: Distribution): string {
     case 'arch':
       return 'pacman -S hyperv';
     case 'nixos':
-      return 'set virtualisation.hypervGuest.enable = true; in configuration.nix, then nixos-rebuild switch';
+      return '# set virtualisation.hypervGuest.enable = true; in configuration.nix, then run nixos-rebuild switch';
     case 'unknown':
-      return "install your distribution's package of the Hyper-V daemons (tools/hv of the kernel)";
+      return "# install your distribution's package of the Hyper-V daemons (tools/hv of the kernel)";
     default:
       return family satisfies never;
   }
@@ -98,7 +98,7 @@ export function installModule({ family }: Distribution, module: string): string 
     case 'ubuntu':
       return 'apt-get install linux-modules-extra-$(uname -r)';
     case 'debian':
-      return 'apt-get install linux-image-amd64';
+      return 'apt-get install linux-image-$(dpkg --print-architecture)';
     case 'fedora':
       return 'dnf install kernel-modules-extra-$(uname -r)';
     case 'alpine':
@@ -106,7 +106,7 @@ export function installModule({ family }: Distribution, module: string): string 
     case 'suse':
       return 'zypper install kernel-default';
     default:
-      return `install a kernel that has the module ${module}`;
+      return `# install a kernel that has the module ${module}`;
   }
 }
 

@@ -21,7 +21,10 @@ export interface CheckOutcome {
   readonly availability?: Availability;
   /** The answer in one sentence. */
   readonly cause: string;
-  /** Command to run in this guest, for this distribution; on the host where it begins with a PowerShell verb. */
+  /**
+   * Shell command to run in this guest, for this distribution; PowerShell for the host where it begins with a verb like
+   * `Enable-`. Where no command does it, a sentence behind `# `, so that it can be pasted all the same.
+   */
   readonly fix?: string;
   readonly evidence?: readonly Evidence[];
 }

@@ -15,6 +15,8 @@ const loses: Readonly<Record<DaemonService, string>> = {
   fcopy: 'Copy-VMFile does not work',
 };
 
+const severity = { kvp: 'fail', vss: 'warn', fcopy: 'info' } as const;
+
 export const daemonsCheck: Check = {
   id: 'daemons',
   title: 'Services that need a daemon have one',
@@ -29,49 +31,53 @@ export const daemonsAliveCheck: Check = {
   run: (context) => services.flatMap((service) => checkAlive(context, service)),
 };
 
+/** The node that a service's daemon opens; null where no driver has made the service usable for one. */
+function nodeOf(context: DoctorContext, service: DaemonService): string | null {
+  const devices = context.devicesOf(service);
+  if (devices.some(({ driver }) => driver === 'hv_utils')) return `/dev/vmbus/hv_${service}`;
+  // File copy has been a UIO device since Linux 6.10, with a daemon of its own.
+  const lent = service === 'fcopy' ? devices.find(({ driver }) => driver === 'uio_hv_generic') : undefined;
+  return lent?.uio ? `/dev/${lent.uio.name}` : null;
+}
+
 function checkDaemon(context: DoctorContext, service: DaemonService): CheckOutcome[] {
-  const node = `/dev/vmbus/hv_${service}`;
-  const driven = context.devicesOf(service).some(({ driver }) => driver === 'hv_utils');
-  if (!driven) return [];
+  const node = nodeOf(context, service);
+  if (node === null) return [];
   const holders = context.holders(node);
   if (holders === null) return [cannotTell(context, service)];
   if (!context.exists(node.slice(1))) {
-    const cause = 'hv_utils has the device, but has made no node yet: it negotiates with the host first';
+    const cause = `the driver has the device, but ${node} is not there yet: it agrees with the host first`;
     return [{ verdict: 'warn', subject: service, cause, evidence: [{ source: node, says: 'absent' }] }];
   }
   const [holder] = holders;
-  if (holder)
-    return [
-      {
-        verdict: 'pass',
-        subject: service,
-        cause: `served by ${holder.command} (pid ${holder.pid})`,
-        evidence: [{ source: node, says: `open in pid ${holder.pid}` }],
-      },
-    ];
+  if (holder === undefined) return [nobodyServes(context, service, node)];
+  const evidence = [{ source: node, says: `open in pid ${holder.pid}` }];
+  return [{ verdict: 'pass', subject: service, cause: `served by ${holder.command} (pid ${holder.pid})`, evidence }];
+}
+
+function nobodyServes(context: DoctorContext, service: DaemonService, node: string): CheckOutcome {
   const unit = unitOf(context.root, context.distribution, service);
   const hasDaemon = unit.isInstalled || hasBinary(context, service);
-  return [
-    {
-      verdict: service === 'kvp' ? 'fail' : 'warn',
-      subject: service,
-      cause: `nobody serves ${node}: ${loses[service]}`,
-      fix: hasDaemon
-        ? enableUnit(context.distribution, unit.name)
-        : `${installDaemons(context.distribution)} && ${enableUnit(context.distribution, unit.name)}`,
-      evidence: [
-        { source: node, says: 'open in no process' },
-        { source: 'unit', says: `${unit.name} ${unit.isInstalled ? 'is installed' : 'is not installed'}` },
-      ],
-    },
-  ];
+  const enable = enableUnit(context.distribution, unit.name);
+  const fix = hasDaemon ? enable : `${installDaemons(context.distribution)} && ${enable}`;
+  return {
+    verdict: severity[service],
+    subject: service,
+    cause: `nobody serves ${node}: ${loses[service]}`,
+    fix: fix.startsWith('#') ? installDaemons(context.distribution) : fix,
+    evidence: [
+      { source: node, says: 'open in no process' },
+      { source: 'unit', says: `${unit.name} ${unit.isInstalled ? 'is installed' : 'is not installed'}` },
+    ],
+  };
 }
 
 function checkAlive(context: DoctorContext, service: DaemonService): CheckOutcome[] {
   const unit = unitOf(context.root, context.distribution, service);
   const mark = startedMark(context.root, context.distribution, unit.name);
-  if (mark === null || !context.devicesOf(service).some(({ driver }) => driver === 'hv_utils')) return [];
-  const holders = context.holders(`/dev/vmbus/hv_${service}`);
+  const node = nodeOf(context, service);
+  if (mark === null || node === null) return [];
+  const holders = context.holders(node);
   if (holders === null) return [cannotTell(context, service)];
   const evidence = [{ source: mark, says: `${unit.name} was started` }];
   if (holders.length > 0)
@@ -80,7 +86,7 @@ function checkAlive(context: DoctorContext, service: DaemonService): CheckOutcom
     {
       verdict: 'fail',
       subject: service,
-      cause: `the init system says that ${unit.name} runs, but no process holds /dev/vmbus/hv_${service}: it has died`,
+      cause: `the init system says that ${unit.name} runs, but no process holds ${node}: it has died`,
       fix: restartUnit(context.distribution, unit.name),
       evidence,
     },

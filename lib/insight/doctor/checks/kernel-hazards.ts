@@ -31,8 +31,8 @@ export const kernelHazardsCheck: Check = {
       evidence,
       fix:
         severity === 'refuse'
-          ? 'install a newer kernel; until then `hv` refuses what would crash, unless --force'
-          : 'install a newer kernel',
+          ? '# install a newer kernel; until then `hv` refuses what would crash, unless --force'
+          : '# install a newer kernel',
     }));
   },
 };
