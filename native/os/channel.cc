@@ -69,8 +69,10 @@ int32_t Channel::Unusable() const {
   return link_->IsGone() ? kRescinded : 0;
 }
 
+// Others may have masked the ring since: a kernel with its wake, a second process that opened the node as well.
 bool Channel::IsArmed() const {
-  return armed_ && armed_at_wake_ == link_->wakes.load(std::memory_order_relaxed);
+  if (!armed_ || armed_at_wake_ != link_->wakes.load(std::memory_order_relaxed)) return false;
+  return ControlWords(memory_.in).Load<Edge::kUnordered>(Word::kInterruptMask) == 0;
 }
 
 // The ring looked empty. 0 = and stays so until a wake, 1 = look again.
