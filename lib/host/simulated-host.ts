@@ -18,6 +18,7 @@ import { forgetAtExit, removeAtExit } from './local/exit.js';
 import { kernelDrivers, uioDriver } from './local/native-drivers.js';
 import { Numbers } from './local/numbers.js';
 import { probeErrno } from './local/probe.js';
+import type { DeviceSurroundings } from './local/surroundings.js';
 import { Tree } from './local/tree.js';
 import { UeventServer } from './local/uevents.js';
 import type { HostChannel, HostedDevice, HostTrouble, Provider, SimulatedHostOptions } from './types.js';
@@ -181,7 +182,17 @@ export class SimulatedHost implements AsyncDisposable {
   #offer(provider: Provider): LocalDevice {
     const guid = provider.instanceGuid ?? parseGuid(randomUUID());
     if (this.#devices.has(guid)) throw invalidValue('instanceGuid', "must differ from the other devices'", guid);
-    const device = new LocalDevice(provider, guid, {
+    const device = new LocalDevice(provider, guid, this.#surroundings(), (which) => this.#withdraw(which));
+    this.#devices.set(guid, device);
+    const autoprobe = !this.#options.bound && this.#tree.read('sys/bus/vmbus/drivers_autoprobe')?.trim() !== '0';
+    this.#model.add(device, { autoprobe });
+    if (this.#options.bound) this.#bindToUio(device);
+    device.showPrimary();
+    return device;
+  }
+
+  #surroundings(): DeviceSurroundings {
+    return {
       tree: this.#tree,
       binding: native(),
       relids: this.#relids,
@@ -190,15 +201,8 @@ export class SimulatedHost implements AsyncDisposable {
       announce: (event) => this.#uevents?.send(event),
       nextCpu: () => this.#lastCpu++ % this.#cpus,
       openingsChanged: () => this.#watchOpenings(),
-      rescind: (which) => this.#withdraw(which),
       trouble: (trouble) => this.#trouble(trouble),
-    });
-    this.#devices.set(guid, device);
-    const autoprobe = !this.#options.bound && this.#tree.read('sys/bus/vmbus/drivers_autoprobe')?.trim() !== '0';
-    this.#model.add(device, { autoprobe });
-    if (this.#options.bound) this.#bindToUio(device);
-    device.showPrimary();
-    return device;
+    };
   }
 
   /** As a script would: add the class to the driver's ids, then bind unless that has done it already. */

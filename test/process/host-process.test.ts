@@ -164,8 +164,8 @@ describe('a host in the process of a script', () => {
     const child = script(`
       import { SimulatedHost, echo } from '${hostModule}';
       const host = await SimulatedHost.start({ devices: [echo()], bound: true });
-      console.log(host.root);
       process.on('SIGUSR2', () => process.exit(3));
+      console.log(host.root);
     `);
     const root = await firstLine(child);
     assert.equal(existsSync(root), true);

@@ -3,8 +3,9 @@
 // The folder `uio/uioN` of a device bound to uio_hv_generic, and its link in sys/class/uio.
 // Called by: local/device.ts. Source: drivers/uio/uio.c.
 
-import { uioTexts } from './attributes.js';
+import { uioMajor, uioTexts } from './attributes.js';
 import type { Tree } from './tree.js';
+import type { Uevent } from './uevents.js';
 
 /** Shows the UIO device of a device. */
 export function showUio(tree: Tree, deviceFolder: string, minor: number, pairBytes: number, event: number): void {
@@ -24,4 +25,10 @@ export function uioEvent(tree: Tree, deviceFolder: string, minor: number, event:
 export function hideUio(tree: Tree, deviceFolder: string, minor: number): void {
   tree.remove(`sys/class/uio/uio${minor}`);
   tree.remove(`${deviceFolder}/uio`);
+}
+
+/** The uevent of a UIO device that comes or goes. */
+export function uioUevent(action: 'add' | 'remove', deviceFolder: string, minor: number): Uevent {
+  const devpath = `${deviceFolder.slice('sys'.length)}/uio/uio${minor}`;
+  return { action, devpath, subsystem: 'uio', variables: { MAJOR: uioMajor, MINOR: minor, DEVNAME: `uio${minor}` } };
 }
