@@ -93,7 +93,9 @@ int32_t Channel::Look() {
   // A glance, not a decision: Arm and Drain look again, in order and with checks.
   const uint32_t write_index = ControlWords(memory_.in).Load<Edge::kUnordered>(Word::kWriteIndex);
   if (write_index != reader_.read_index()) return 1;
-  return ArmOrContinue();
+  const int32_t status = ArmOrContinue();
+  // Pages that vanished just now look like an empty ring.
+  return link_->IsGone() ? kRescinded : status;
 }
 
 int32_t Channel::Drain(std::span<std::byte> arena, std::span<int32_t> index, uint32_t max_packets) {
