@@ -28,6 +28,7 @@ const plain = [
   'exhaustive_test',
   'litmus_model',
   'stress_test',
+  'hostile_test',
 ];
 const threadSanitizer = ['-O1', '-g', '-fsanitize=thread', '-Wno-tsan'];
 

@@ -20,10 +20,21 @@
 
 namespace vmbus::test {
 
-// Puts the calling thread on the n-th of the processors it may use. False if there are not so many.
+// The processors this process may use: asked before the first thread pins itself, for a new thread
+// inherits what its parent is pinned to.
+inline const cpu_set_t& AllowedProcessors() {
+  static const cpu_set_t allowed = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    (void)sched_getaffinity(0, sizeof(set), &set);
+    return set;
+  }();
+  return allowed;
+}
+
+// Puts the calling thread on the n-th of them. False if there are not so many.
 inline bool PinToProcessor(int n) {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return false;
+  const cpu_set_t& allowed = AllowedProcessors();
   for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
     if (!CPU_ISSET(cpu, &allowed) || n-- != 0) continue;
     cpu_set_t one;
@@ -34,10 +45,7 @@ inline bool PinToProcessor(int n) {
   return false;
 }
 
-inline int Processors() {
-  cpu_set_t allowed;
-  return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-}
+inline int Processors() { return CPU_COUNT(&AllowedProcessors()); }
 
 // One direction of wakes. A wake that comes before the wait ends the wait at once, as the event
 // counter of a UIO device does.

@@ -62,13 +62,13 @@ export class Report {
     if (!ok || skipped) console.log(indent(result.output));
   }
 
-  /** One test whose verdict is a status (and perhaps a word in the output) of a program. */
-  async single(name, command, args, { accept, word, ...options }) {
+  /** One test whose verdict is a status (and perhaps a word in the output) of a program; `tell` adds to its line. */
+  async single(name, command, args, { accept, word, tell = () => '', ...options }) {
     const result = await run(command, args, options);
     const ok = accept.includes(result.status) && (!word || result.output.includes(word));
     if (ok) this.#passed += 1;
     else this.#failed += 1;
-    this.#line(ok ? 'ok  ' : 'FAIL', name, ok ? '' : `ended with ${result.status}`, result.seconds);
+    this.#line(ok ? 'ok  ' : 'FAIL', name, ok ? tell(result.output) : `ended with ${result.status}`, result.seconds);
     if (!ok) console.log(indent(result.output));
     return ok;
   }

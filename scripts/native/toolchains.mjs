@@ -3,7 +3,7 @@
 // Compilers that are not installed: clang 19 with its sanitizers and libFuzzer, and a cross compiler for arm64 with an
 // emulator. Both are fetched as Debian packages into the cache and run from there.
 // Called by: test-core.mjs, test-sanitize.mjs, fetch-anchors.mjs.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { cacheFolder, DebianPackages, hasApt, machineSuite } from '../debian-packages.mjs';
@@ -26,7 +26,12 @@ function tree(name, { fetch, packages, keep }) {
   return DebianPackages.unpack(debs, folder) ?? folder;
 }
 
-/** clang++ 19 with compiler-rt. @returns {{ command: string, args: string[], env: object, tool: (name: string) => string }} */
+/**
+ * clang++ 19 with compiler-rt. `runtime('asan')` is the path of a sanitizer's shared library; `symbolizer(folder)` writes
+ * a program there that gives names to addresses, for the sanitizers' own variables.
+ * @returns {{ command: string, args: string[], env: object, symbolizer: (folder: string) => string,
+ *   runtime: (name: string) => string }}
+ */
 export function clang({ fetch = true } = {}) {
   const root = tree('clang-19', {
     fetch,
@@ -34,17 +39,21 @@ export function clang({ fetch = true } = {}) {
     keep: /^(clang-19|libclang|libllvm|llvm-19|libz3|libedit|libbsd|libmd0|libxml2|libicu|libffi|libtinfo)/,
   });
   const llvm = path.join(root, 'usr/lib/llvm-19');
+  const libraries = ['usr/lib/llvm-19/lib', 'usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
+    .map((folder) => path.join(root, folder))
+    .join(':');
   return {
     command: path.join(llvm, 'bin/clang++'),
     args: ['-resource-dir', path.join(llvm, 'lib/clang/19')],
-    env: {
-      LD_LIBRARY_PATH: [
-        path.join(llvm, 'lib'),
-        path.join(root, 'usr/lib/x86_64-linux-gnu'),
-        path.join(root, 'lib/x86_64-linux-gnu'),
-      ].join(':'),
+    env: { LD_LIBRARY_PATH: libraries },
+    symbolizer: (folder) => {
+      const program = path.join(folder, 'llvm-symbolizer');
+      const lines = ['#!/bin/sh', `LD_LIBRARY_PATH='${libraries}' exec '${llvm}/bin/llvm-symbolizer' "$@"`, ''];
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(program, lines.join('\n'), { mode: 0o755 });
+      return program;
     },
-    symbolizer: path.join(llvm, 'bin/llvm-symbolizer'),
+    runtime: (name) => path.join(llvm, `lib/clang/19/lib/linux/libclang_rt.${name}-x86_64.so`),
   };
 }
 
