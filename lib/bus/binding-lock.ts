@@ -44,7 +44,9 @@ async function acquire(root: string, device: Guid): Promise<() => void> {
     if (typeof lock === 'function') return lock;
     if (performance.now() > deadline) {
       throw new VmbusError('ERR_VMBUS_BUSY', `process ${lock.pid} is binding or restoring ${device}`, {
-        device, hint: `see what it does: \`ps -fp ${lock.pid}\``, facts: { pid: lock.pid },
+        device,
+        hint: `see what it does: \`ps -fp ${lock.pid}\``,
+        facts: { pid: lock.pid },
       });
     }
     await pause(delayMs);
@@ -100,7 +102,9 @@ function readHolder(path: string): ProcessIdentity | null {
     const value: unknown = JSON.parse(readSmallFileOrNull(path) ?? '');
     if (typeof value !== 'object' || value === null) return null;
     const { pid, pidStart, bootId } = value as Partial<ProcessIdentity>;
-    return typeof pid === 'number' && typeof pidStart === 'number' && typeof bootId === 'string' ? { pid, pidStart, bootId } : null;
+    return typeof pid === 'number' && typeof pidStart === 'number' && typeof bootId === 'string'
+      ? { pid, pidStart, bootId }
+      : null;
   } catch {
     return null;
   }

@@ -32,7 +32,8 @@ export function givingBackPlan(device: Device, record: BindingRecord): Step[] {
   const steps: Step[] = [];
   const held = device.driver === record.driver && record.previousDriver !== record.driver;
   if (held) steps.push(unbind(device, record.driver));
-  if (record.wroteOverride && device.driverOverride === record.driver) steps.push(clearOverride(device, record.previousOverride));
+  if (record.wroteOverride && device.driverOverride === record.driver)
+    steps.push(clearOverride(device, record.previousOverride));
   steps.push(...removingId(device.root, record));
   const isFree = held || device.driver === null;
   if (isFree && record.previousDriver !== null) steps.push(bind(device, record.previousDriver));
@@ -43,7 +44,15 @@ export function givingBackPlan(device: Device, record: BindingRecord): Step[] {
 export function removingId(root: string, record: BindingRecord): Step[] {
   if (!record.addedId) return [];
   const path = `${driverFolder(root, record.driver)}/remove_id`;
-  return [{ role: 'remove-id', driver: record.driver, what: `make ${record.driver} refuse the class again`, path, write: record.class }];
+  return [
+    {
+      role: 'remove-id',
+      driver: record.driver,
+      what: `make ${record.driver} refuse the class again`,
+      path,
+      write: record.class,
+    },
+  ];
 }
 
 /** Files of a driver. */
@@ -52,24 +61,54 @@ export function driverFolder(root: string, driver: string): string {
 }
 
 function setOverride(device: Device, driver: string): Step {
-  return { role: 'set-override', driver, what: `reserve the device for ${driver}`, path: `${device.path}/driver_override`, write: driver };
+  return {
+    role: 'set-override',
+    driver,
+    what: `reserve the device for ${driver}`,
+    path: `${device.path}/driver_override`,
+    write: driver,
+  };
 }
 
 /** A single line end clears; an empty write would never reach the kernel. */
 function clearOverride(device: Device, previous: string | null): Step {
   const what = previous === null ? 'let any driver have the device' : `reserve the device for ${previous} again`;
-  return { role: 'clear-override', driver: previous ?? '', what, path: `${device.path}/driver_override`, write: previous ?? '\n' };
+  return {
+    role: 'clear-override',
+    driver: previous ?? '',
+    what,
+    path: `${device.path}/driver_override`,
+    write: previous ?? '\n',
+  };
 }
 
 function newId(device: Device, driver: string): Step {
   const path = `${driverFolder(device.root, driver)}/new_id`;
-  return { role: 'new-id', driver, what: `make ${driver} accept the class ${device.class.name}`, path, write: device.class.guid };
+  return {
+    role: 'new-id',
+    driver,
+    what: `make ${driver} accept the class ${device.class.name}`,
+    path,
+    write: device.class.guid,
+  };
 }
 
 function unbind(device: Device, driver: string): Step {
-  return { role: 'unbind', driver, what: `unbind from ${driver}`, path: `${driverFolder(device.root, driver)}/unbind`, write: device.id };
+  return {
+    role: 'unbind',
+    driver,
+    what: `unbind from ${driver}`,
+    path: `${driverFolder(device.root, driver)}/unbind`,
+    write: device.id,
+  };
 }
 
 function bind(device: Device, driver: string): Step {
-  return { role: 'bind', driver, what: `bind to ${driver}`, path: `${driverFolder(device.root, driver)}/bind`, write: device.id };
+  return {
+    role: 'bind',
+    driver,
+    what: `bind to ${driver}`,
+    path: `${driverFolder(device.root, driver)}/bind`,
+    write: device.id,
+  };
 }

@@ -5,7 +5,18 @@
 // Invariants: a record is there before the first write to sysfs and goes after the last; it is created by linking, so
 // of two processes only one gets it; what is read is checked as if a stranger had written it.
 
-import { chmodSync, closeSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 import { VmbusError } from '../errors.js';
@@ -85,7 +96,8 @@ export function prepareFolder(root: string): string {
 function checkOwner(folder: string): void {
   const stat = lstatSync(folder);
   const ours = process.geteuid?.() ?? stat.uid;
-  if (!stat.isDirectory() || (stat.uid !== ours && stat.uid !== 0)) throw Object.assign(new Error('not ours'), { code: 'EPERM' });
+  if (!stat.isDirectory() || (stat.uid !== ours && stat.uid !== 0))
+    throw Object.assign(new Error('not ours'), { code: 'EPERM' });
 }
 
 function recordPath(root: string, device: Guid): string {
@@ -125,10 +137,17 @@ function syncFolder(folder: string): void {
 function storageError(path: string, cause: unknown): VmbusError {
   const code = errorCode(cause);
   const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-  return new VmbusError(denied ? 'ERR_VMBUS_PERMISSION' : 'ERR_VMBUS_SYSTEM', `cannot keep records in ${path}: ${code}`, {
-    path, errno: errorNumber(cause), errnoName: code, cause,
-    hint: denied ? 'run the command as root (`sudo hv …`)' : `see \`ls -ld ${path}\` and \`df ${path}\``,
-  });
+  return new VmbusError(
+    denied ? 'ERR_VMBUS_PERMISSION' : 'ERR_VMBUS_SYSTEM',
+    `cannot keep records in ${path}: ${code}`,
+    {
+      path,
+      errno: errorNumber(cause),
+      errnoName: code,
+      cause,
+      hint: denied ? 'run the command as root (`sudo hv …`)' : `see \`ls -ld ${path}\` and \`df ${path}\``,
+    },
+  );
 }
 
 function parseRecord(text: string): BindingRecord | null {
@@ -144,16 +163,19 @@ function parseRecord(text: string): BindingRecord | null {
 function isRecord(value: unknown): value is BindingRecord {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
-  return fields['schema'] === 1
-    && [fields['device'], fields['class']].every(isPlainGuid)
-    && isDriver(fields['driver'])
-    && [fields['previousDriver'], fields['previousOverride']].every((name) => name === null || isDriver(name))
-    && ['wroteOverride', 'addedId', 'persist'].every((name) => typeof fields[name] === 'boolean')
-    && [fields['pid'], fields['pidStart']].every((number) => Number.isSafeInteger(number) && Number(number) >= 0)
-    && typeof fields['bootId'] === 'string'
-    && isTime(fields['since'])
-    && (fields['rollbackAt'] === null || isTime(fields['rollbackAt']))
-    && Array.isArray(fields['children']) && fields['children'].every(isChild);
+  return (
+    fields.schema === 1 &&
+    [fields.device, fields.class].every(isPlainGuid) &&
+    isDriver(fields.driver) &&
+    [fields.previousDriver, fields.previousOverride].every((name) => name === null || isDriver(name)) &&
+    ['wroteOverride', 'addedId', 'persist'].every((name) => typeof fields[name] === 'boolean') &&
+    [fields.pid, fields.pidStart].every((number) => Number.isSafeInteger(number) && Number(number) >= 0) &&
+    typeof fields.bootId === 'string' &&
+    isTime(fields.since) &&
+    (fields.rollbackAt === null || isTime(fields.rollbackAt)) &&
+    Array.isArray(fields.children) &&
+    fields.children.every(isChild)
+  );
 }
 
 function isPlainGuid(value: unknown): boolean {
@@ -169,5 +191,7 @@ function isTime(value: unknown): boolean {
 }
 
 function isChild(value: unknown): value is DeviceChild {
-  return typeof value === 'object' && value !== null && 'kind' in value && 'name' in value && typeof value.name === 'string';
+  return (
+    typeof value === 'object' && value !== null && 'kind' in value && 'name' in value && typeof value.name === 'string'
+  );
 }

@@ -27,7 +27,11 @@ const { EAGAIN, EBUSY, EEXIST, ENODEV, ENOENT } = constants.errno;
 const retryDelaysMs = [10, 20, 40, 80, 150, 300, 500, 900, 1000];
 
 /** Steps one by one; `done` is told of each that changed something. Throws a VmbusError at the first that is refused. */
-export function* carryOut(target: Target, steps: readonly Step[], done: (step: Step) => void = () => {}): Generator<Action, void, number> {
+export function* carryOut(
+  target: Target,
+  steps: readonly Step[],
+  done: (step: Step) => void = () => {},
+): Generator<Action, void, number> {
   for (const step of steps) {
     if (isDone(target, step)) continue;
     const errno = yield* attempt(step);
@@ -54,13 +58,20 @@ function isDone(target: Target, step: Step): boolean {
 /** Errnos that say that things are as they should be. */
 function isHarmless(target: Target, step: Step, errno: number): boolean {
   switch (step.role) {
-    case 'new-id': return errno === EEXIST;
-    case 'remove-id': return errno === ENODEV || errno === ENOENT;
-    case 'unbind': return errno === ENODEV && boundDriver(target.root, target.id) !== step.driver;
-    case 'bind': return errno === EBUSY && boundDriver(target.root, target.id) === step.driver;
-    case 'clear-override': return errno === ENOENT;
-    case 'set-override': return false;
-    default: return step.role satisfies never;
+    case 'new-id':
+      return errno === EEXIST;
+    case 'remove-id':
+      return errno === ENODEV || errno === ENOENT;
+    case 'unbind':
+      return errno === ENODEV && boundDriver(target.root, target.id) !== step.driver;
+    case 'bind':
+      return errno === EBUSY && boundDriver(target.root, target.id) === step.driver;
+    case 'clear-override':
+      return errno === ENOENT;
+    case 'set-override':
+      return false;
+    default:
+      return step.role satisfies never;
   }
 }
 

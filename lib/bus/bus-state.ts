@@ -7,8 +7,8 @@ import { statSync } from 'node:fs';
 
 import type { Guid } from '../guid.js';
 import { listFolder, readSmallFileOrNull } from './attributes.js';
-import { readDevices } from './device-list.js';
 import { uioDriver } from './binding-plan.js';
+import { readDevices } from './device-list.js';
 import type { BusChange, Device } from './types.js';
 
 /** Fields by name, as text, so that they can be compared. */
@@ -39,7 +39,13 @@ function stateOf(device: Device): DeviceState {
     device,
     incarnation: `${inode(device.path)}`,
     fields: stringFields({
-      relid, state, driver, driverOverride, children, numaNode, class: device.class.guid,
+      relid,
+      state,
+      driver,
+      driverOverride,
+      children,
+      numaNode,
+      class: device.class.guid,
       uio: uio && { name: uio.name, maps: uio.maps },
     }),
     channels: readChannelFields(device.path),
@@ -49,16 +55,21 @@ function stateOf(device: Device): DeviceState {
 /** Only what can change with an event: counters are not news. */
 function readChannelFields(devicePath: string): Map<number, Fields> {
   const relids = listFolder(`${devicePath}/channels`).filter((name) => /^[1-9]\d{0,9}$/.test(name));
-  return new Map(relids.map((name) => {
-    const path = `${devicePath}/channels/${name}`;
-    const names = listFolder(path);
-    return [Number(name), stringFields({
-      cpu: readSmallFileOrNull(`${path}/cpu`),
-      subchannelId: readSmallFileOrNull(`${path}/subchannel_id`),
-      monitorId: names.includes('monitor_id') ? readSmallFileOrNull(`${path}/monitor_id`) : null,
-      ring: names.includes('ring'),
-    })];
-  }));
+  return new Map(
+    relids.map((name) => {
+      const path = `${devicePath}/channels/${name}`;
+      const names = listFolder(path);
+      return [
+        Number(name),
+        stringFields({
+          cpu: readSmallFileOrNull(`${path}/cpu`),
+          subchannelId: readSmallFileOrNull(`${path}/subchannel_id`),
+          monitorId: names.includes('monitor_id') ? readSmallFileOrNull(`${path}/monitor_id`) : null,
+          ring: names.includes('ring'),
+        }),
+      ];
+    }),
+  );
 }
 
 function stringFields(values: Readonly<Record<string, unknown>>): Fields {
@@ -78,7 +89,7 @@ export function isUnsettled(state: BusState): boolean {
   return [...state.values()].some(({ device, channels }) => {
     if (channels.size === 0) return true;
     if (device.driver !== uioDriver) return device.uio !== null;
-    const ringsMissing = [...channels.values()].some((channel) => channel['ring'] === 'false');
+    const ringsMissing = [...channels.values()].some((channel) => channel.ring === 'false');
     return device.uio === null || device.uio.maps.length === 0 || ringsMissing;
   });
 }
@@ -100,18 +111,25 @@ function isSame(a: DeviceState, b: DeviceState | undefined): boolean {
 }
 
 function removals({ device, channels }: DeviceState): BusChange[] {
-  return [...[...channels.keys()].map((relid) => change('removed', device, null, relid)), change('removed', device, null)];
+  return [
+    ...[...channels.keys()].map((relid) => change('removed', device, null, relid)),
+    change('removed', device, null),
+  ];
 }
 
 function additions({ device, channels }: DeviceState): BusChange[] {
-  return [change('added', device, device), ...[...channels.keys()].map((relid) => change('added', device, device, relid))];
+  return [
+    change('added', device, device),
+    ...[...channels.keys()].map((relid) => change('added', device, device, relid)),
+  ];
 }
 
 function changesOf(before: DeviceState, { device, fields, channels }: DeviceState): BusChange[] {
   const found: BusChange[] = [];
   const differing = differingFields(before.fields, fields);
   if (differing.length > 0) found.push(change('changed', device, device, null, differing));
-  for (const relid of before.channels.keys()) if (!channels.has(relid)) found.push(change('removed', device, device, relid));
+  for (const relid of before.channels.keys())
+    if (!channels.has(relid)) found.push(change('removed', device, device, relid));
   for (const [relid, now] of channels) {
     const old = before.channels.get(relid);
     const names = old ? differingFields(old, now) : [];
@@ -125,6 +143,12 @@ function differingFields(before: Fields, after: Fields): string[] {
   return Object.keys(after).filter((name) => before[name] !== after[name]);
 }
 
-function change(kind: BusChange['kind'], device: Device, current: Device | null, channel: number | null = null, fields: readonly string[] = []): BusChange {
+function change(
+  kind: BusChange['kind'],
+  device: Device,
+  current: Device | null,
+  channel: number | null = null,
+  fields: readonly string[] = [],
+): BusChange {
   return { kind, subject: channel === null ? 'device' : 'channel', device: device.id, channel, fields, current };
 }

@@ -16,7 +16,15 @@ type Kind = DeviceChild['kind'];
 
 /** Kinds with a folder of their own; value: whether there can be others of interest below. */
 const walked: Readonly<Partial<Record<Kind, boolean>>> = {
-  net: false, block: false, input: false, scsi_host: false, ptp: false, uio: false, drm: false, graphics: false, hid: true,
+  net: false,
+  block: false,
+  input: false,
+  scsi_host: false,
+  ptp: false,
+  uio: false,
+  drm: false,
+  graphics: false,
+  hid: true,
 };
 /** Folders that hold no children; leaving them out keeps the walk short. */
 const skipped = new Set(['channels', 'power', 'maps', 'queues', 'statistics', 'msi_irqs']);
@@ -28,7 +36,12 @@ const miscOfClass: Readonly<Record<string, string>> = { kvp: 'hv_kvp', vss: 'hv_
 const order: readonly Kind[] = ['net', 'block', 'scsi_host', 'input', 'hid', 'drm', 'graphics', 'ptp', 'misc', 'uio'];
 
 /** Children of the device in this folder, ordered by kind and name. */
-export function readChildren(root: string, devicePath: string, deviceClass: DeviceClass, driver: string | null): DeviceChild[] {
+export function readChildren(
+  root: string,
+  devicePath: string,
+  deviceClass: DeviceClass,
+  driver: string | null,
+): DeviceChild[] {
   if (driver === null) return [];
   const found: DeviceChild[] = [];
   walk(devicePath, basename(devicePath), { found, left: mostFolders }, 0);
@@ -68,12 +81,20 @@ function subsystemOf(path: string): string | null {
 
 function titleOf(kind: Kind, path: string): string | null {
   switch (kind) {
-    case 'input': return clean(readSmallFileOrNull(`${path}/name`));
-    case 'ptp': return clean(readSmallFileOrNull(`${path}/clock_name`));
-    case 'hid': return clean(/^HID_NAME=(.*)$/m.exec(readSmallFileOrNull(`${path}/uevent`) ?? '')?.[1]);
-    case 'block': return clean((readSmallFileOrNull(join(path, '../../model')) ?? readSmallFileOrNull(join(path, '../model')))?.trim());
-    case 'graphics': return clean(readSmallFileOrNull(`${path}/name`));
-    default: return null;
+    case 'input':
+      return clean(readSmallFileOrNull(`${path}/name`));
+    case 'ptp':
+      return clean(readSmallFileOrNull(`${path}/clock_name`));
+    case 'hid':
+      return clean(/^HID_NAME=(.*)$/m.exec(readSmallFileOrNull(`${path}/uevent`) ?? '')?.[1]);
+    case 'block':
+      return clean(
+        (readSmallFileOrNull(join(path, '../../model')) ?? readSmallFileOrNull(join(path, '../model')))?.trim(),
+      );
+    case 'graphics':
+      return clean(readSmallFileOrNull(`${path}/name`));
+    default:
+      return null;
   }
 }
 
@@ -84,11 +105,16 @@ function clean(text: string | null | undefined): string | null {
 function ofService(root: string, className: string): DeviceChild[] {
   const misc = miscOfClass[className];
   if (misc !== undefined) {
-    return existsSync(under(root, 'sys/class/misc', `vmbus!${misc}`)) ? [{ kind: 'misc', name: `vmbus/${misc}`, title: null }] : [];
+    return existsSync(under(root, 'sys/class/misc', `vmbus!${misc}`))
+      ? [{ kind: 'misc', name: `vmbus/${misc}`, title: null }]
+      : [];
   }
   if (className !== 'timesync') return [];
-  const clocks = listFolder(under(root, 'sys/class/ptp'))
-    .map((name) => ({ kind: 'ptp' as const, name, title: titleOf('ptp', under(root, 'sys/class/ptp', name)) }));
+  const clocks = listFolder(under(root, 'sys/class/ptp')).map((name) => ({
+    kind: 'ptp' as const,
+    name,
+    title: titleOf('ptp', under(root, 'sys/class/ptp', name)),
+  }));
   return clocks.filter((clock) => clock.title === 'hyperv');
 }
 

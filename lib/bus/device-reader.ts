@@ -12,7 +12,7 @@ import { classOfGuid, type DeviceClass } from '../protocol/classes.js';
 import { AttributeFolder, listFolder } from './attributes.js';
 import { readChannels } from './channel-reader.js';
 import { readChildren } from './children.js';
-import { DeviceSnapshot, type DeviceFacts } from './device-snapshot.js';
+import { type DeviceFacts, DeviceSnapshot } from './device-snapshot.js';
 import { isInside, under } from './root.js';
 import { errorCode } from './system-error.js';
 import type { Device, MonitorAttributes, RingAttributes } from './types.js';
@@ -43,7 +43,9 @@ export function boundDriver(root: string, id: Guid): string | null {
 
 /** Instance GUIDs of what is on the bus now. */
 export function deviceIds(root: string): Guid[] {
-  return listFolder(under(root, 'sys/bus/vmbus/devices')).filter(isGuid).map((name) => parseGuid(name));
+  return listFolder(under(root, 'sys/bus/vmbus/devices'))
+    .filter(isGuid)
+    .map((name) => parseGuid(name));
 }
 
 /** The device; null when it is not there, or went while it was read. */

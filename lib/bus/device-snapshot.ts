@@ -3,11 +3,19 @@
 // A device at the time it was read: plain fields, and its channels read when first asked for.
 // Made by device-reader.ts.
 
-import { inspect, type InspectOptions } from 'node:util';
+import { type InspectOptions, inspect } from 'node:util';
 
 import type { Guid } from '../guid.js';
 import type { DeviceClass } from '../protocol/classes.js';
-import type { ChannelAttributes, Device, DeviceChild, MonitorAttributes, RingAttributes, UioAttributes, Unreadable } from './types.js';
+import type {
+  ChannelAttributes,
+  Device,
+  DeviceChild,
+  MonitorAttributes,
+  RingAttributes,
+  UioAttributes,
+  Unreadable,
+} from './types.js';
 
 /** The fields of a device, without what is read later. */
 export type DeviceFacts = Omit<Device, 'channels' | 'toJSON'>;
@@ -65,7 +73,9 @@ export class DeviceSnapshot implements Device {
 }
 
 function channelToJSON(channel: ChannelAttributes): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(channel).map(([name, value]) => [name, typeof value === 'bigint' ? plain(value) : value]));
+  return Object.fromEntries(
+    Object.entries(channel).map(([name, value]) => [name, typeof value === 'bigint' ? plain(value) : value]),
+  );
 }
 
 function plain(value: bigint): number | string {

@@ -19,7 +19,13 @@ const consoleClasses: ReadonlySet<string> = new Set(['keyboard', 'mouse', 'video
  */
 export function deviceUses(device: Device): DeviceUse[] {
   if (device.driver === null) return [];
-  return [...connectionUses(device), ...storageUses(device), ...networkUses(device), ...consoleUses(device), ...nodeUses(device)];
+  return [
+    ...connectionUses(device),
+    ...storageUses(device),
+    ...networkUses(device),
+    ...consoleUses(device),
+    ...nodeUses(device),
+  ];
 }
 
 /** Processes that have the device's UIO node or its rings open or mapped; while there are any, unbinding breaks the kernel. */
@@ -29,9 +35,14 @@ export function uioHolders(device: Device): NodeHolder[] {
 }
 
 function nodeUses(device: Device): DeviceUse[] {
-  const others = device.children.filter((child) => child.kind === 'misc' || child.kind === 'ptp').map((child) => `/dev/${child.name}`);
+  const others = device.children
+    .filter((child) => child.kind === 'misc' || child.kind === 'ptp')
+    .map((child) => `/dev/${child.name}`);
   const disks = blockNames(device).map((name) => `/dev/${name}`);
-  const holders = [...uioHolders(device), ...(others.length + disks.length > 0 ? nodeHolders(device.root, [...others, ...disks]) : [])];
+  const holders = [
+    ...uioHolders(device),
+    ...(others.length + disks.length > 0 ? nodeHolders(device.root, [...others, ...disks]) : []),
+  ];
   return holders.map((holder) => ({
     kind: 'node-open',
     detail: `${holder.node} is ${holder.how} by ${holder.command}${holder.pid > 0 ? ` (pid ${holder.pid})` : ''}`,
@@ -47,7 +58,9 @@ function mayForce(device: Device, node: string): boolean {
 
 function consoleUses(device: Device): DeviceUse[] {
   if (!consoleClasses.has(device.class.name) || device.driver === 'uio_hv_generic') return [];
-  return [{ kind: 'console', detail: `the ${device.class.name} belongs to the console of this machine`, forceable: true }];
+  return [
+    { kind: 'console', detail: `the ${device.class.name} belongs to the console of this machine`, forceable: true },
+  ];
 }
 
 /** An hv_sock connection is a device of its own, and can only belong to its driver. */

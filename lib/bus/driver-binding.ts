@@ -46,7 +46,10 @@ interface Request {
  * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot)
  * @category Bus
  */
-export async function bindDevice(device: Pick<Device, 'root' | 'id'>, options: BindOptions = {}): Promise<DeviceBinding> {
+export async function bindDevice(
+  device: Pick<Device, 'root' | 'id'>,
+  options: BindOptions = {},
+): Promise<DeviceBinding> {
   const request = checkRequest(device, options);
   options.signal?.throwIfAborted();
   if (rootKind(request.root) === 'snapshot') throw snapshotError(request.id, 'bind a device');
@@ -68,14 +71,22 @@ function checkRequest(device: Pick<Device, 'root' | 'id'>, options: BindOptions)
 }
 
 /** The device as it stands, and what is overruled by force; throws what speaks against taking it. */
-function checkDevice({ root, id, driver, options }: Request): { readonly current: Device; readonly uses: readonly DeviceUse[] } {
+function checkDevice({ root, id, driver, options }: Request): {
+  readonly current: Device;
+  readonly uses: readonly DeviceUse[];
+} {
   const current = readDevice(root, id);
   if (current === null) throw deviceGone(root, id);
   if (current.driver === driver) return { current, uses: [] };
   if (driver === 'hv_utils' && !current.class.nativeDrivers.includes(driver)) {
-    throw new VmbusError('ERR_VMBUS_BIND_REFUSED', `hv_utils must never be given a device of the class ${current.class.name}: the kernel would crash`, {
-      device: id, hint: `name another driver, e.g. ${current.class.nativeDriver ?? uioDriver}`,
-    });
+    throw new VmbusError(
+      'ERR_VMBUS_BIND_REFUSED',
+      `hv_utils must never be given a device of the class ${current.class.name}: the kernel would crash`,
+      {
+        device: id,
+        hint: `name another driver, e.g. ${current.class.nativeDriver ?? uioDriver}`,
+      },
+    );
   }
   if (!existsSync(driverFolder(root, driver))) throw moduleMissing(id, driver);
   const uses = deviceUses(current);
@@ -86,10 +97,18 @@ function checkDevice({ root, id, driver, options }: Request): { readonly current
 
 function inUse(device: Device, uses: readonly DeviceUse[]): VmbusError {
   const final = uses.some((use) => !use.forceable);
-  const hint = final ? 'end what uses it first; no force helps here' : 'end what uses it first, or use --force if you are sure';
-  return new VmbusError('ERR_VMBUS_IN_USE', `${device.class.name} ${device.id} is in use: ${uses.map((use) => use.detail).join('; ')}`, {
-    device: device.id, hint, facts: { uses },
-  });
+  const hint = final
+    ? 'end what uses it first; no force helps here'
+    : 'end what uses it first, or use --force if you are sure';
+  return new VmbusError(
+    'ERR_VMBUS_IN_USE',
+    `${device.class.name} ${device.id} is in use: ${uses.map((use) => use.detail).join('; ')}`,
+    {
+      device: device.id,
+      hint,
+      facts: { uses },
+    },
+  );
 }
 
 function planFor({ driver }: Request, current: Device): Step[] {
@@ -136,7 +155,9 @@ async function settleFormer({ root, id, driver }: Request): Promise<void> {
 function heldByOther(id: Guid, record: BindingRecord | null): VmbusError {
   const who = record === null ? 'another process' : `process ${record.pid} (since ${record.since})`;
   return new VmbusError('ERR_VMBUS_BUSY', `${who} has bound ${id} to ${record?.driver ?? 'another driver'}`, {
-    device: id, hint: `give it back first: \`hv restore ${id}\``, facts: { pid: record?.pid ?? null },
+    device: id,
+    hint: `give it back first: \`hv restore ${id}\``,
+    facts: { pid: record?.pid ?? null },
   });
 }
 
@@ -144,8 +165,16 @@ function recordFor({ id, driver, options }: Request, current: Device): BindingRe
   const now = Date.now();
   const { rollbackAfterMs } = options;
   return {
-    schema: 1, device: id, class: current.class.guid, driver, previousDriver: current.driver, previousOverride: current.driverOverride,
-    wroteOverride: existsSync(`${current.path}/driver_override`), addedId: false, ...ownIdentity(), since: new Date(now).toISOString(),
+    schema: 1,
+    device: id,
+    class: current.class.guid,
+    driver,
+    previousDriver: current.driver,
+    previousOverride: current.driverOverride,
+    wroteOverride: existsSync(`${current.path}/driver_override`),
+    addedId: false,
+    ...ownIdentity(),
+    since: new Date(now).toISOString(),
     persist: options.persist === true,
     rollbackAt: rollbackAfterMs === undefined ? null : new Date(now + rollbackAfterMs).toISOString(),
     children: current.children,
@@ -158,14 +187,31 @@ async function undo(root: string, record: BindingRecord, error: unknown): Promis
     await runSteps(giveBack(root, record, { force: true }));
     unguard(root, record.device);
   } catch (second) {
-    if (VmbusError.is(error)) Object.assign(error.facts, { notUndone: second instanceof Error ? second.message : String(second) });
+    if (VmbusError.is(error))
+      Object.assign(error.facts, { notUndone: second instanceof Error ? second.message : String(second) });
   }
 }
 
-function held(request: Request, current: Device, steps: readonly Step[], uses: readonly DeviceUse[], record: BindingRecord | null): HeldBinding {
-  const warnings = request.driver === uioDriver ? kernelHazards(request.root).filter((hazard) => hazard.when === 'open') : [];
-  return new HeldBinding(request.root, {
-    device: request.id, driver: request.driver, previousDriver: current.driver, steps, uses,
-    dryRun: request.options.dryRun === true, warnings: warnings.map((hazard) => hazard.explanation),
-  }, record);
+function held(
+  request: Request,
+  current: Device,
+  steps: readonly Step[],
+  uses: readonly DeviceUse[],
+  record: BindingRecord | null,
+): HeldBinding {
+  const warnings =
+    request.driver === uioDriver ? kernelHazards(request.root).filter((hazard) => hazard.when === 'open') : [];
+  return new HeldBinding(
+    request.root,
+    {
+      device: request.id,
+      driver: request.driver,
+      previousDriver: current.driver,
+      steps,
+      uses,
+      dryRun: request.options.dryRun === true,
+      warnings: warnings.map((hazard) => hazard.explanation),
+    },
+    record,
+  );
 }

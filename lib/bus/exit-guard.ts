@@ -71,7 +71,11 @@ function restoreAll(): void {
 function restoreNow(root: string, record: BindingRecord): void {
   try {
     // A simulated tree's control files answer through an event loop, which this process has no more.
-    if (rootKind(root) !== 'simulated' && withLockSync(root, record.device, () => runStepsSync(giveBack(root, record, {})))) return;
+    if (
+      rootKind(root) !== 'simulated' &&
+      withLockSync(root, record.device, () => runStepsSync(giveBack(root, record, {})))
+    )
+      return;
   } catch {
     // Most likely our own node is still open: that ends with the process.
   }

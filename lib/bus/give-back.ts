@@ -26,16 +26,30 @@ export interface GiveBackPlan {
 }
 
 /** The steps for where the device stands now. @throws ERR_VMBUS_IN_USE while the node is open, ERR_VMBUS_UNSUPPORTED without force where harm is known */
-export function planGiveBack(root: string, device: Device | null, record: BindingRecord, options: RestoreOptions): GiveBackPlan {
-  if (record.bootId !== bootId()) return { steps: [], warnings: ['the machine was started anew since: nothing is held any more'] };
-  if (device === null) return { steps: removingId(root, record), warnings: ['the device is gone: the host withdrew it'] };
+export function planGiveBack(
+  root: string,
+  device: Device | null,
+  record: BindingRecord,
+  options: RestoreOptions,
+): GiveBackPlan {
+  if (record.bootId !== bootId())
+    return { steps: [], warnings: ['the machine was started anew since: nothing is held any more'] };
+  if (device === null)
+    return { steps: removingId(root, record), warnings: ['the device is gone: the host withdrew it'] };
   const steps = givingBackPlan(device, record);
   if (steps.some((step) => step.role === 'unbind' && step.driver === uioDriver)) refuseWhileOpen(device);
-  return { steps, warnings: [...hazards(device, steps, options), ...foreignDriver(device, record), ...lost(record, steps)] };
+  return {
+    steps,
+    warnings: [...hazards(device, steps, options), ...foreignDriver(device, record), ...lost(record, steps)],
+  };
 }
 
 /** Gives the device back and removes its record. */
-export function* giveBack(root: string, record: BindingRecord, options: RestoreOptions): Generator<Action, RestoreResult, number> {
+export function* giveBack(
+  root: string,
+  record: BindingRecord,
+  options: RestoreOptions,
+): Generator<Action, RestoreResult, number> {
   const isAssumed = record.since === assumedSince;
   // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now.
   if (!isAssumed && readRecord(root, record.device)?.since !== record.since) return nothingToDo(root, record);
@@ -54,11 +68,19 @@ function refuseWhileOpen(device: Device): void {
   const holders = uioHolders(device);
   const [first] = holders;
   if (!first) return;
-  const who = holders.map((holder) => `${holder.command}${holder.pid > 0 ? ` (pid ${holder.pid})` : ''} has it ${holder.how}`);
-  throw new VmbusError('ERR_VMBUS_IN_USE', `${first.node} is in use: ${[...new Set(who)].join(', ')}. Taking the device from ${uioDriver} now would break the kernel`, {
-    device: device.id, path: first.node, hint: first.pid > 0 ? `end it first: \`kill ${first.pid}\`` : 'close the channel first',
-    facts: { holders },
-  });
+  const who = holders.map(
+    (holder) => `${holder.command}${holder.pid > 0 ? ` (pid ${holder.pid})` : ''} has it ${holder.how}`,
+  );
+  throw new VmbusError(
+    'ERR_VMBUS_IN_USE',
+    `${first.node} is in use: ${[...new Set(who)].join(', ')}. Taking the device from ${uioDriver} now would break the kernel`,
+    {
+      device: device.id,
+      path: first.node,
+      hint: first.pid > 0 ? `end it first: \`kill ${first.pid}\`` : 'close the channel first',
+      facts: { holders },
+    },
+  );
 }
 
 /** Known harm of handing a device that was open through UIO to another driver. The ring files can be read once it was open. */
@@ -70,7 +92,9 @@ function hazards(device: Device, steps: readonly Step[], options: RestoreOptions
   const grave = known.find((hazard) => hazard.severity === 'refuse');
   if (grave && options.force !== true) {
     throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `${grave.explanation}`, {
-      device: device.id, hint: 'leave it bound and reboot, or use --force', facts: { hazard: grave.id },
+      device: device.id,
+      hint: 'leave it bound and reboot, or use --force',
+      facts: { hazard: grave.id },
     });
   }
   return known.map((hazard) => hazard.explanation);
@@ -85,5 +109,7 @@ function foreignDriver(device: Device, record: BindingRecord): string[] {
 function lost(record: BindingRecord, steps: readonly Step[]): string[] {
   const nets = record.children.filter((child) => child.kind === 'net').map((child) => child.name);
   if (nets.length === 0 || !steps.some((step) => step.role === 'bind')) return [];
-  return [`${nets.join(', ')} comes back without its addresses, and may get another name: let the network service set it up again`];
+  return [
+    `${nets.join(', ')} comes back without its addresses, and may get another name: let the network service set it up again`,
+  ];
 }

@@ -4,15 +4,18 @@
 // Made by driver-binding.ts; calls restore.ts and exit-guard.ts.
 
 import type { Guid } from '../guid.js';
-import { readRecord, replaceRecord } from './binding-record.js';
-import { guard, unguard } from './exit-guard.js';
 import { withLock } from './binding-lock.js';
+import { readRecord, replaceRecord } from './binding-record.js';
 import { boundDriver } from './device-reader.js';
+import { guard, unguard } from './exit-guard.js';
 import { restoreRecord } from './restore.js';
 import type { BindingRecord, DeviceBinding, DeviceUse, PlanStep, RestoreOptions, RestoreResult } from './types.js';
 
 /** The plain fields of a binding. */
-export type BindingFacts = Pick<DeviceBinding, 'device' | 'driver' | 'previousDriver' | 'steps' | 'dryRun' | 'uses' | 'warnings'>;
+export type BindingFacts = Pick<
+  DeviceBinding,
+  'device' | 'driver' | 'previousDriver' | 'steps' | 'dryRun' | 'uses' | 'warnings'
+>;
 
 export class HeldBinding implements DeviceBinding {
   declare readonly device: Guid;
@@ -67,6 +70,12 @@ export class HeldBinding implements DeviceBinding {
   }
 
   #nothingToDo(): RestoreResult {
-    return { device: this.device, driver: boundDriver(this.#root, this.device), steps: [], warnings: [], dryRun: this.dryRun };
+    return {
+      device: this.device,
+      driver: boundDriver(this.#root, this.device),
+      steps: [],
+      warnings: [],
+      dryRun: this.dryRun,
+    };
   }
 }

@@ -29,7 +29,11 @@ interface Refusal {
  * @throws ERR_VMBUS_NO_CHANNEL, ERR_VMBUS_PERMISSION; ERR_VMBUS_SYSTEM with `facts.reason` for a refusal of the kernel
  * @category Bus
  */
-export async function moveChannel(device: Pick<Device, 'root' | 'id'>, relid: number, options: MoveChannelOptions): Promise<ChannelMove> {
+export async function moveChannel(
+  device: Pick<Device, 'root' | 'id'>,
+  relid: number,
+  options: MoveChannelOptions,
+): Promise<ChannelMove> {
   const { root, id } = device;
   const { cpu, dryRun = false } = options;
   if (!Number.isInteger(cpu) || cpu < 0 || cpu > 0xffff) throw outOfRange('cpu', 'a CPU number', cpu);
@@ -43,7 +47,8 @@ export async function moveChannel(device: Pick<Device, 'root' | 'id'>, relid: nu
   if (!dryRun && rootKind(root) === 'snapshot') throw snapshotError(id, 'move a channel');
   if (dryRun) {
     const refusal = foresee(target);
-    if (refusal) throw refused(target, refusal, refusal.reason === 'not-open' ? constants.errno.EIO : constants.errno.EINVAL);
+    if (refusal)
+      throw refused(target, refusal, refusal.reason === 'not-open' ? constants.errno.EIO : constants.errno.EINVAL);
     return { device: id, relid, from: channel.cpu, to: channel.cpu, step, dryRun: true };
   }
   const errno = await writeAttribute(path, step.write);
@@ -75,17 +80,30 @@ function protocolRefusal({ root }: Target): Refusal | null {
 }
 
 function cpuRefusal({ root, cpu }: Target): Refusal | null {
-  const list = (name: string): ReadonlySet<number> | null => parseCpuList(readSmallFileOrNull(under(root, 'sys/devices/system/cpu', name)) ?? 'none');
+  const list = (name: string): ReadonlySet<number> | null =>
+    parseCpuList(readSmallFileOrNull(under(root, 'sys/devices/system/cpu', name)) ?? 'none');
   const possible = list('possible');
   if (possible && !possible.has(cpu)) {
-    return { reason: 'beyond', detail: `this guest has no CPU ${cpu}`, hint: '`cat /sys/devices/system/cpu/online` lists them' };
+    return {
+      reason: 'beyond',
+      detail: `this guest has no CPU ${cpu}`,
+      hint: '`cat /sys/devices/system/cpu/online` lists them',
+    };
   }
   const online = list('online');
   if (online && !online.has(cpu)) {
-    return { reason: 'offline', detail: `CPU ${cpu} is offline`, hint: `echo 1 > /sys/devices/system/cpu/cpu${cpu}/online` };
+    return {
+      reason: 'offline',
+      detail: `CPU ${cpu} is offline`,
+      hint: `echo 1 > /sys/devices/system/cpu/cpu${cpu}/online`,
+    };
   }
   if (managedIsolation(root)?.has(cpu)) {
-    return { reason: 'isolated', detail: `CPU ${cpu} is isolated from interrupts (isolcpus=managed_irq)`, hint: 'choose a CPU that is not in isolcpus=, see /proc/cmdline' };
+    return {
+      reason: 'isolated',
+      detail: `CPU ${cpu} is isolated from interrupts (isolcpus=managed_irq)`,
+      hint: 'choose a CPU that is not in isolcpus=, see /proc/cmdline',
+    };
   }
   return null;
 }
@@ -94,7 +112,12 @@ function cpuRefusal({ root, cpu }: Target): Refusal | null {
 function managedIsolation(root: string): ReadonlySet<number> | null {
   const argument = /(?:^|\s)isolcpus=(\S+)/.exec(readSmallFileOrNull(under(root, 'proc/cmdline')) ?? '')?.[1];
   if (!argument?.split(',').includes('managed_irq')) return null;
-  return parseCpuList(argument.split(',').filter((part) => /^\d/.test(part)).join(','));
+  return parseCpuList(
+    argument
+      .split(',')
+      .filter((part) => /^\d/.test(part))
+      .join(','),
+  );
 }
 
 function stateRefusal({ root, id, relid }: Target): Refusal | null {
@@ -103,7 +126,10 @@ function stateRefusal({ root, id, relid }: Target): Refusal | null {
   return {
     reason: 'not-open',
     detail: `channel ${relid} is not open (state ${device.state}, ${device.stateName ?? 'unknown'})`,
-    hint: device.driver === null ? `no driver has the device: \`hv bind ${id}\`` : 'the channel must be open while it is moved',
+    hint:
+      device.driver === null
+        ? `no driver has the device: \`hv bind ${id}\``
+        : 'the channel must be open while it is moved',
   };
 }
 
@@ -112,7 +138,8 @@ function explain(target: Target, errno: number): Error {
   if (errno === ENOENT || errno === ENODEV) return noChannel(target.root, target.id, target.relid);
   if (errno === EACCES || errno === EPERM) {
     return new VmbusError('ERR_VMBUS_PERMISSION', `only root may move channels (${target.path})`, {
-      ...context(target, errno), hint: 'run the command as root (`sudo hv …`)',
+      ...context(target, errno),
+      hint: 'run the command as root (`sudo hv …`)',
     });
   }
   if (errno === EINVAL) return refused(target, cpuRefusal(target) ?? unknownCpu(target), errno);
@@ -127,22 +154,49 @@ const hostRefusal: Refusal = {
 };
 
 function unknownCpu({ cpu }: Target): Refusal {
-  return { reason: 'isolated', detail: `the kernel does not give CPU ${cpu} device interrupts`, hint: 'see isolcpus= and nohz_full= in /proc/cmdline' };
+  return {
+    reason: 'isolated',
+    detail: `the kernel does not give CPU ${cpu} device interrupts`,
+    hint: 'see isolcpus= and nohz_full= in /proc/cmdline',
+  };
 }
 
 function refused(target: Target, refusal: Refusal, errno: number): VmbusError {
-  return new VmbusError('ERR_VMBUS_SYSTEM', `channel ${target.relid} can't be moved to CPU ${target.cpu}: ${refusal.detail}`, {
-    ...context(target, errno), hint: refusal.hint, facts: { reason: refusal.reason, cpu: target.cpu },
-  });
+  return new VmbusError(
+    'ERR_VMBUS_SYSTEM',
+    `channel ${target.relid} can't be moved to CPU ${target.cpu}: ${refusal.detail}`,
+    {
+      ...context(target, errno),
+      hint: refusal.hint,
+      facts: { reason: refusal.reason, cpu: target.cpu },
+    },
+  );
 }
 
-function context(target: Target, errno: number): { device: string; channel: number; path: string; syscall: string; errno: number; errnoName: string } {
-  return { device: target.id, channel: target.relid, path: target.path, syscall: 'write', errno, errnoName: errnoName(errno) };
+function context(
+  target: Target,
+  errno: number,
+): { device: string; channel: number; path: string; syscall: string; errno: number; errnoName: string } {
+  return {
+    device: target.id,
+    channel: target.relid,
+    path: target.path,
+    syscall: 'write',
+    errno,
+    errnoName: errnoName(errno),
+  };
 }
 
 function noChannel(root: string, id: Guid, relid: number): VmbusError {
   const available = readDevice(root, id)?.channels.map((channel) => channel.relid) ?? [];
-  return new VmbusError('ERR_VMBUS_NO_CHANNEL', `device ${id} has no channel ${relid}; it has: ${available.join(', ') || 'none'}`, {
-    device: id, channel: relid, hint: '`hv channels` lists what is there', facts: { available },
-  });
+  return new VmbusError(
+    'ERR_VMBUS_NO_CHANNEL',
+    `device ${id} has no channel ${relid}; it has: ${available.join(', ') || 'none'}`,
+    {
+      device: id,
+      channel: relid,
+      hint: '`hv channels` lists what is there',
+      facts: { available },
+    },
+  );
 }

@@ -36,16 +36,25 @@ const established = '01';
 
 /** Routes that lead somewhere. */
 export function routes(root: string): Route[] {
-  const four = readTableLines(under(root, 'proc/net/route')).slice(1).flatMap((line): Route[] => {
-    const [name = '', destination = '', , flags = '', , , , mask = ''] = line.split(/\s+/);
-    const bits = Number.parseInt(flags, 16);
-    if (!/^[0-9A-Fa-f]{8}$/.test(destination) || !/^[0-9A-Fa-f]{8}$/.test(mask) || (bits & usable) === 0 || (bits & reject) !== 0) return [];
-    return [{ family: 4, name, destination: fromWords(destination), prefix: prefixOf(fromWords(mask)) }];
-  });
+  const four = readTableLines(under(root, 'proc/net/route'))
+    .slice(1)
+    .flatMap((line): Route[] => {
+      const [name = '', destination = '', , flags = '', , , , mask = ''] = line.split(/\s+/);
+      const bits = Number.parseInt(flags, 16);
+      if (
+        !/^[0-9A-Fa-f]{8}$/.test(destination) ||
+        !/^[0-9A-Fa-f]{8}$/.test(mask) ||
+        (bits & usable) === 0 ||
+        (bits & reject) !== 0
+      )
+        return [];
+      return [{ family: 4, name, destination: fromWords(destination), prefix: prefixOf(fromWords(mask)) }];
+    });
   const six = readTableLines(under(root, 'proc/net/ipv6_route')).flatMap((line): Route[] => {
     const [destination = '', prefix = '', , , , , , , flags = '', name = ''] = line.trim().split(/\s+/);
     const bits = Number.parseInt(flags, 16);
-    if (!/^[0-9a-f]{32}$/.test(destination) || name === 'lo' || (bits & usable) === 0 || (bits & reject) !== 0) return [];
+    if (!/^[0-9a-f]{32}$/.test(destination) || name === 'lo' || (bits & usable) === 0 || (bits & reject) !== 0)
+      return [];
     return [{ family: 6, name, destination: fromHex(destination), prefix: Number.parseInt(prefix, 16) }];
   });
   return [...four, ...six];
@@ -61,15 +70,22 @@ export function addressesOf(root: string, name: string): Address[] {
 
 /** Established TCP connections. */
 export function connections(root: string): Connection[] {
-  return ['proc/net/tcp', 'proc/net/tcp6'].flatMap((path) => readTableLines(under(root, path)).slice(1)).flatMap((line) => {
-    const [, local = '', remote = '', state] = line.trim().split(/\s+/);
-    const ends = [local, remote].map((end) => /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(end));
-    const [a, b] = ends;
-    if (state !== established || !a?.[1] || !a[2] || !b?.[1] || !b[2]) return [];
-    return [{
-      local: fromWords(a[1]), localPort: Number.parseInt(a[2], 16), remote: fromWords(b[1]), remotePort: Number.parseInt(b[2], 16),
-    }];
-  });
+  return ['proc/net/tcp', 'proc/net/tcp6']
+    .flatMap((path) => readTableLines(under(root, path)).slice(1))
+    .flatMap((line) => {
+      const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+      const ends = [local, remote].map((end) => /^([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(end));
+      const [a, b] = ends;
+      if (state !== established || !a?.[1] || !a[2] || !b?.[1] || !b[2]) return [];
+      return [
+        {
+          local: fromWords(a[1]),
+          localPort: Number.parseInt(a[2], 16),
+          remote: fromWords(b[1]),
+          remotePort: Number.parseInt(b[2], 16),
+        },
+      ];
+    });
 }
 
 /** What sshd says about the session: "client port server port". */
@@ -86,7 +102,10 @@ export function parseAddress(text: string): Address | null {
   const plain = text.replace(/%.*$/, '');
   if (isIPv4(plain)) return fromBytes(Uint8Array.from(plain.split('.').map(Number)));
   if (!isIPv6(plain)) return null;
-  const groups = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::').map((side) => (side === '' ? [] : side.split(':')));
+  const groups = new URL(`http://[${plain}]`).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((side) => (side === '' ? [] : side.split(':')));
   const [head = [], tail = []] = groups;
   const all = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail];
   return fromHex(all.map((group) => group.padStart(4, '0')).join(''));
@@ -103,10 +122,16 @@ function fromHex(hex: string): Address {
 }
 
 function fromBytes(bytes: Uint8Array): Address {
-  const isMapped = bytes.length === 16 && bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
+  const isMapped =
+    bytes.length === 16 &&
+    bytes.subarray(0, 10).every((byte) => byte === 0) &&
+    bytes[10] === 0xff &&
+    bytes[11] === 0xff;
   if (isMapped) return fromBytes(bytes.slice(12));
   if (bytes.length === 4) return { bytes, text: bytes.join('.') };
-  const groups = Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16));
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16),
+  );
   return { bytes, text: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1) };
 }
 

@@ -7,7 +7,7 @@ import { invalidType } from '../errors.js';
 import { readSmallFileOrNull } from './attributes.js';
 import { readDevices } from './device-list.js';
 import { findDevice } from './find-device.js';
-import { busFolder, resolveRoot, type RootKind, rootKind } from './root.js';
+import { busFolder, type RootKind, resolveRoot, rootKind } from './root.js';
 import type { Bus, BusChange, BusOptions, Device, WatchOptions } from './types.js';
 import { BusWatch } from './watch.js';
 

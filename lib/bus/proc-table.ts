@@ -8,7 +8,9 @@ import { readFileSync } from 'node:fs';
 /** Lines of a table; none where it can't be read. */
 export function readTableLines(path: string): string[] {
   try {
-    return readFileSync(path, 'utf8').split('\n').filter((line) => line !== '');
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
   } catch {
     return [];
   }

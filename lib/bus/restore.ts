@@ -25,7 +25,10 @@ import type { BindingRecord, Device, ListedBinding, RestoreOptions, RestoreResul
  * ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION
  * @category Bus
  */
-export async function restoreDevice(device: Pick<Device, 'root' | 'id'>, options: RestoreOptions = {}): Promise<RestoreResult> {
+export async function restoreDevice(
+  device: Pick<Device, 'root' | 'id'>,
+  options: RestoreOptions = {},
+): Promise<RestoreResult> {
   const { root, id } = device;
   if (rootKind(root) === 'snapshot') throw snapshotError(id, 'give a device back');
   const record = readRecord(root, id) ?? assumedRecord(root, id);
@@ -34,14 +37,19 @@ export async function restoreDevice(device: Pick<Device, 'root' | 'id'>, options
 }
 
 /** Carries out one record. The caller has decided that it may. */
-export async function restoreRecord(root: string, record: BindingRecord, options: RestoreOptions): Promise<RestoreResult> {
+export async function restoreRecord(
+  root: string,
+  record: BindingRecord,
+  options: RestoreOptions,
+): Promise<RestoreResult> {
   if (options.dryRun === true) {
     const device = readDevice(root, record.device);
     const { steps, warnings } = planGiveBack(root, device, record, options);
     return { device: record.device, driver: device?.driver ?? null, steps, warnings, dryRun: true };
   }
   // A simulated host takes its tree with it: then nobody holds anything.
-  if (!existsSync(under(root, 'sys/bus/vmbus'))) return { ...nothingToDo(root, record), warnings: ['the bus itself is gone'] };
+  if (!existsSync(under(root, 'sys/bus/vmbus')))
+    return { ...nothingToDo(root, record), warnings: ['the bus itself is gone'] };
   return withLock(root, record.device, () => runSteps(giveBack(root, record, options)));
 }
 
@@ -85,9 +93,15 @@ function isOverdue(record: BindingRecord): boolean {
 
 function refuseLivingOwner(record: BindingRecord): void {
   if (record.persist || record.pid === process.pid || !isAlive(record)) return;
-  throw new VmbusError('ERR_VMBUS_BUSY', `process ${record.pid} bound ${record.device} and still runs; it gives the device back when it ends`, {
-    device: record.device, hint: `kill ${record.pid}, or use --force`, facts: { pid: record.pid },
-  });
+  throw new VmbusError(
+    'ERR_VMBUS_BUSY',
+    `process ${record.pid} bound ${record.device} and still runs; it gives the device back when it ends`,
+    {
+      device: record.device,
+      hint: `kill ${record.pid}, or use --force`,
+      facts: { pid: record.pid },
+    },
+  );
 }
 
 /** What a device without a record is to be: with the driver made for it. */
@@ -98,10 +112,18 @@ function assumedRecord(root: string, id: Guid): BindingRecord {
   const isForeign = device.driver === uioDriver && device.class.nativeDriver !== uioDriver;
   const onUio = isForeign || (device.driver === null && device.driverOverride === uioDriver);
   return {
-    schema: 1, device: id, class: device.class.guid,
+    schema: 1,
+    device: id,
+    class: device.class.guid,
     driver: onUio ? uioDriver : (device.driver ?? uioDriver),
     previousDriver: onUio ? native : device.driver,
-    previousOverride: null, wroteOverride: onUio, addedId: false, ...ownIdentity(),
-    since: assumedSince, persist: true, rollbackAt: null, children: [],
+    previousOverride: null,
+    wroteOverride: onUio,
+    addedId: false,
+    ...ownIdentity(),
+    since: assumedSince,
+    persist: true,
+    rollbackAt: null,
+    children: [],
   };
 }

@@ -20,7 +20,9 @@ export async function startRollback(root: string, record: BindingRecord, mode: R
     await once(child, 'spawn');
   } catch (cause) {
     throw new VmbusError('ERR_VMBUS_SYSTEM', 'cannot start the process that would give the device back', {
-      device: record.device, hint: 'check `ulimit -u` and free memory', cause,
+      device: record.device,
+      hint: 'check `ulimit -u` and free memory',
+      cause,
     });
   }
 }
@@ -33,7 +35,10 @@ export function startRollbackAtExit(root: string, record: BindingRecord): void {
 function launch(root: string, record: BindingRecord, mode: RollbackMode): ReturnType<typeof spawn> {
   const main = fileURLToPath(new URL('./rollback-main.js', import.meta.url));
   const child = spawn(process.execPath, [main, mode, root, record.device, record.since], {
-    cwd: '/', detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
+    cwd: '/',
+    detached: true,
+    stdio: 'ignore',
+    env: { PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin' },
   });
   child.unref();
   return child;

@@ -18,7 +18,8 @@ const lookEveryMs = 250;
 const longestRetryMs = 5_000;
 
 const [mode, root, device, since] = process.argv.slice(2);
-if ((mode === 'at-deadline' || mode === 'after-owner') && root && isGuid(device) && device && since) await run(root, device, since, mode);
+if ((mode === 'at-deadline' || mode === 'after-owner') && root && isGuid(device) && device && since)
+  await run(root, device, since, mode);
 
 async function run(tree: string, guid: string, begun: string, when: 'at-deadline' | 'after-owner'): Promise<void> {
   const id = parseGuid(guid);

@@ -14,7 +14,7 @@ export type RootKind = 'guest' | 'simulated' | 'snapshot';
 /** Folder that names the root: the argument, VMBUS_ROOT, or `/`; absolute and free of symbolic links. */
 export function resolveRoot(root: string | undefined): string {
   if (root !== undefined && typeof root !== 'string') throw invalidType('root', 'a folder as a string', root);
-  const named = root ?? (process.env['VMBUS_ROOT'] || '/');
+  const named = root ?? (process.env.VMBUS_ROOT || '/');
   try {
     return realpathSync(named);
   } catch (cause) {
@@ -57,6 +57,7 @@ export function busFolder(root: string): string {
 /** The refusal to change anything in a snapshot. */
 export function snapshotError(device: string, action: string): VmbusError {
   return new VmbusError('ERR_VMBUS_UNSUPPORTED', `a snapshot is only to be read: it can't ${action}`, {
-    device, hint: 'run the command in the guest, or against a simulated host: `hv --sim COMMAND`',
+    device,
+    hint: 'run the command in the guest, or against a simulated host: `hv --sim COMMAND`',
   });
 }

@@ -24,7 +24,20 @@ export interface UeventSource {
 }
 
 /** Subsystems whose objects show in a device: itself, its channels, its UIO side, its children. */
-const relevant = new Set(['vmbus', 'channels', 'uio', 'misc', 'net', 'block', 'scsi_host', 'input', 'hid', 'ptp', 'drm', 'graphics']);
+const relevant = new Set([
+  'vmbus',
+  'channels',
+  'uio',
+  'misc',
+  'net',
+  'block',
+  'scsi_host',
+  'input',
+  'hid',
+  'ptp',
+  'drm',
+  'graphics',
+]);
 const reconnectMs = 50;
 const mostReconnects = 20;
 
@@ -48,7 +61,10 @@ async function netlinkSource(listener: UeventListener): Promise<UeventSource> {
   const handle = binding.openUevents((message) => tell(message, listener));
   if (handle < 0) {
     throw new VmbusError('ERR_VMBUS_SYSTEM', `cannot listen to kernel uevents: ${errnoName(-handle)}`, {
-      syscall: 'socket', errno: -handle, errnoName: errnoName(-handle), hint: 'does the sandbox or service unit allow AF_NETLINK?',
+      syscall: 'socket',
+      errno: -handle,
+      errnoName: errnoName(-handle),
+      hint: 'does the sandbox or service unit allow AF_NETLINK?',
     });
   }
   return { close: () => binding.closeUevents(handle) };

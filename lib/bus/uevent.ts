@@ -17,7 +17,9 @@ const longest = 8192;
 /** The uevent in a message; null for one that is none (udev's own messages, for example). */
 export function parseUevent(message: Uint8Array): Uevent | null {
   if (message.length === 0 || message.length > longest) return null;
-  const [head = '', ...pairs] = Buffer.from(message.buffer, message.byteOffset, message.length).toString('utf8').split('\0');
+  const [head = '', ...pairs] = Buffer.from(message.buffer, message.byteOffset, message.length)
+    .toString('utf8')
+    .split('\0');
   const match = /^([a-z]{1,16})@(\/.*)$/.exec(head);
   if (!match?.[1] || !match[2]) return null;
   const subsystem = pairs.find((pair) => pair.startsWith('SUBSYSTEM='))?.slice('SUBSYSTEM='.length) ?? '';

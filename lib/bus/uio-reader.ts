@@ -29,15 +29,18 @@ export function readUio(root: string, devicePath: string, unreadable: Unreadable
 
 function readMaps(uioPath: string, name: string, unreadable: Unreadable[]): UioAttributes['maps'] {
   const indexes = listFolder(`${uioPath}/maps`).flatMap((entry) => mapName.exec(entry)?.[1] ?? []);
-  return indexes.map(Number).sort((a, b) => a - b).map((index) => {
-    const path = `${uioPath}/maps/map${index}`;
-    const folder = new AttributeFolder(path, listFolder(path), unreadable, `uio/${name}/maps/map${index}/`);
-    return {
-      index,
-      name: folder.text('name'),
-      sizeBytes: folder.hex('size'),
-      offset: folder.hex('offset'),
-      addr: folder.matching('addr', /^0x[0-9a-f]{1,16}$/),
-    };
-  });
+  return indexes
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map((index) => {
+      const path = `${uioPath}/maps/map${index}`;
+      const folder = new AttributeFolder(path, listFolder(path), unreadable, `uio/${name}/maps/map${index}/`);
+      return {
+        index,
+        name: folder.text('name'),
+        sizeBytes: folder.hex('size'),
+        offset: folder.hex('offset'),
+        addr: folder.matching('addr', /^0x[0-9a-f]{1,16}$/),
+      };
+    });
 }

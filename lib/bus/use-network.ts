@@ -17,15 +17,17 @@ const sshPort = 22;
 /** Uses of the device's network interfaces. */
 export function networkUses(device: Device): DeviceUse[] {
   const { root } = device;
-  return device.children.filter((child) => child.kind === 'net').flatMap(({ name }) => {
-    const group = [name, ...uppersOf(root, name)];
-    return [
-      ...partnerUses(root, name),
-      ...group.flatMap((member) => addressUses(root, member, name)),
-      ...routeUses(root, group),
-      ...loginUses(root, group),
-    ];
-  });
+  return device.children
+    .filter((child) => child.kind === 'net')
+    .flatMap(({ name }) => {
+      const group = [name, ...uppersOf(root, name)];
+      return [
+        ...partnerUses(root, name),
+        ...group.flatMap((member) => addressUses(root, member, name)),
+        ...routeUses(root, group),
+        ...loginUses(root, group),
+      ];
+    });
 }
 
 /** Interfaces that stand on this one: bonds, bridges, VLANs, and the netvsc of a VF. */
@@ -50,14 +52,17 @@ function partnerUses(root: string, name: string): DeviceUse[] {
   const uses: DeviceUse[] = [];
   for (const entry of entries) {
     const [, side, other] = /^(upper|lower)_(.+)$/.exec(entry) ?? [];
-    if (side === 'upper' && isUp) uses.push({ kind: 'master', detail: `${name} is up and part of ${other}`, forceable: true });
-    if (side === 'lower') uses.push({ kind: 'vf-partner', detail: `${name} carries its traffic over ${other}`, forceable: true });
+    if (side === 'upper' && isUp)
+      uses.push({ kind: 'master', detail: `${name} is up and part of ${other}`, forceable: true });
+    if (side === 'lower')
+      uses.push({ kind: 'vf-partner', detail: `${name} carries its traffic over ${other}`, forceable: true });
   }
   if (isUp && entries.includes('master') && uses.length === 0) {
     uses.push({ kind: 'master', detail: `${name} is up and part of a bond or bridge`, forceable: true });
   }
   const twin = twinOf(root, name);
-  if (twin !== null && uses.length === 0) uses.push({ kind: 'vf-partner', detail: `${name} has the same MAC address as ${twin}`, forceable: true });
+  if (twin !== null && uses.length === 0)
+    uses.push({ kind: 'vf-partner', detail: `${name} has the same MAC address as ${twin}`, forceable: true });
   return uses;
 }
 
@@ -67,52 +72,73 @@ function twinOf(root: string, name: string): string | null {
   const own = mac(name);
   if (own === null || own === '' || own === '00:00:00:00:00:00') return null;
   const hasDevice = (other: string): boolean => listFolder(under(root, 'sys/class/net', other)).includes('device');
-  return listFolder(under(root, 'sys/class/net')).find((other) => other !== name && mac(other) === own && hasDevice(other)) ?? null;
+  return (
+    listFolder(under(root, 'sys/class/net')).find(
+      (other) => other !== name && mac(other) === own && hasDevice(other),
+    ) ?? null
+  );
 }
 
 function addressUses(root: string, member: string, name: string): DeviceUse[] {
   const through = member === name ? '' : `, which stands on ${name}`;
   const listed = root === '/' ? (networkInterfaces()[member] ?? []).map((entry) => entry.address) : [];
   const known = listed.length > 0 ? listed : addressesOf(root, member).map((address) => address.text);
-  const details = [...known.map((text) => `the address ${text}`), ...(listed.length > 0 ? [] : networksOf(root, member))];
+  const details = [
+    ...known.map((text) => `the address ${text}`),
+    ...(listed.length > 0 ? [] : networksOf(root, member)),
+  ];
   return details.map((detail) => ({ kind: 'address', detail: `${member} has ${detail}${through}`, forceable: true }));
 }
 
 /** A connected network tells that the interface has an IPv4 address in it; no table of /proc names the address itself. */
 function networksOf(root: string, name: string): string[] {
-  return routes(root).flatMap((route) => (
-    route.family === 4 && route.name === name && route.prefix > 0 ? [`an address in ${route.destination.text}/${route.prefix}`] : []
-  ));
+  return routes(root).flatMap((route) =>
+    route.family === 4 && route.name === name && route.prefix > 0
+      ? [`an address in ${route.destination.text}/${route.prefix}`]
+      : [],
+  );
 }
 
 function routeUses(root: string, group: readonly string[]): DeviceUse[] {
   const defaults = routes(root).filter((route) => route.prefix === 0 && group.includes(route.name));
   return defaults.map((route) => ({
-    kind: 'default-route', detail: `the default route${route.family === 6 ? ' for IPv6' : ''} goes through ${route.name}`, forceable: true,
+    kind: 'default-route',
+    detail: `the default route${route.family === 6 ? ' for IPv6' : ''} goes through ${route.name}`,
+    forceable: true,
   }));
 }
 
 /** Logins whose packets go through the interface: the one this script runs in, and others on the ssh port. */
 function loginUses(root: string, group: readonly string[]): DeviceUse[] {
-  const own = sshConnection(process.env['SSH_CONNECTION']);
-  const established = connections(root).filter((connection) => connection.localPort === sshPort || connection.localPort === own?.localPort);
+  const own = sshConnection(process.env.SSH_CONNECTION);
+  const established = connections(root).filter(
+    (connection) => connection.localPort === sshPort || connection.localPort === own?.localPort,
+  );
   const seen = new Set<string>();
   const uses: DeviceUse[] = [];
   for (const connection of [...(own ? [own] : []), ...established]) {
     const key = `${connection.remote.text} ${connection.remotePort}`;
     if (seen.has(key) || !goesThrough(root, connection, group)) continue;
     seen.add(key);
-    const isOwn = own !== null && connection.remote.text === own.remote.text && connection.remotePort === own.remotePort;
-    uses.push({ kind: 'login', detail: `${isOwn ? 'you are' : 'somebody is'} logged in from ${connection.remote.text} through ${group[0]}`, forceable: true });
+    const isOwn =
+      own !== null && connection.remote.text === own.remote.text && connection.remotePort === own.remotePort;
+    uses.push({
+      kind: 'login',
+      detail: `${isOwn ? 'you are' : 'somebody is'} logged in from ${connection.remote.text} through ${group[0]}`,
+      forceable: true,
+    });
   }
   return uses;
 }
 
 /** Whether the local address is the interface's, or the way back to the other side leads through it. */
 function goesThrough(root: string, connection: Connection, group: readonly string[]): boolean {
-  const isLoopback = connection.remote.bytes.length === 4 ? connection.remote.bytes[0] === 127 : connection.remote.text === '::1';
+  const isLoopback =
+    connection.remote.bytes.length === 4 ? connection.remote.bytes[0] === 127 : connection.remote.text === '::1';
   if (isLoopback) return false;
-  const owns = group.some((member) => addressesOf(root, member).some((address) => address.text === connection.local.text));
+  const owns = group.some((member) =>
+    addressesOf(root, member).some((address) => address.text === connection.local.text),
+  );
   return owns || group.includes(wayTo(root, connection.remote) ?? '');
 }
 

@@ -25,10 +25,13 @@ const deleted = / \(deleted\)$/;
 
 /** Holders of the nodes with these paths (`/dev/uio0`), and of files below these folders (a device's `ring` files). */
 export function nodeHolders(root: string, nodes: readonly string[], folders: readonly string[] = []): NodeHolder[] {
-  const isWanted = (path: string): boolean => nodes.includes(path) || folders.some((folder) => path.startsWith(`${folder}/`));
+  const isWanted = (path: string): boolean =>
+    nodes.includes(path) || folders.some((folder) => path.startsWith(`${folder}/`));
   if (rootKind(root) === 'simulated') return simulatedHolders(root, isWanted);
   const proc = under(root, 'proc');
-  return listFolder(proc).filter((name) => /^[1-9]\d*$/.test(name)).flatMap((pid) => holdings(`${proc}/${pid}`, Number(pid), isWanted));
+  return listFolder(proc)
+    .filter((name) => /^[1-9]\d*$/.test(name))
+    .flatMap((pid) => holdings(`${proc}/${pid}`, Number(pid), isWanted));
 }
 
 function holdings(process: string, pid: number, isWanted: (path: string) => boolean): NodeHolder[] {
@@ -63,11 +66,13 @@ function commandOf(process: string): string {
 /** Accepted connections carry the path of the socket they came to; the listening one has a flag. */
 function simulatedHolders(root: string, isWanted: (path: string) => boolean): NodeHolder[] {
   const listening = 0x10000;
-  return readTableLines('/proc/net/unix').slice(1).flatMap((line): NodeHolder[] => {
-    const match = /^\S+ \S+ \S+ ([0-9A-F]{8}) \S+ (\S+)\s+\d+ (\/.*)$/.exec(line);
-    const [, flags = '', , path = ''] = match ?? [];
-    if (!path.startsWith(`${root}/`) || (Number.parseInt(flags, 16) & listening) !== 0) return [];
-    const node = path.slice(root.length);
-    return isWanted(node) ? [{ node, pid: 0, command: 'a process', how: 'open' }] : [];
-  });
+  return readTableLines('/proc/net/unix')
+    .slice(1)
+    .flatMap((line): NodeHolder[] => {
+      const match = /^\S+ \S+ \S+ ([0-9A-F]{8}) \S+ (\S+)\s+\d+ (\/.*)$/.exec(line);
+      const [, flags = '', , path = ''] = match ?? [];
+      if (!path.startsWith(`${root}/`) || (Number.parseInt(flags, 16) & listening) !== 0) return [];
+      const node = path.slice(root.length);
+      return isWanted(node) ? [{ node, pid: 0, command: 'a process', how: 'open' }] : [];
+    });
 }

@@ -50,7 +50,11 @@ function stackOf(root: string, disk: string): Stack {
     if (number !== null) numbers.add(number);
     for (const holder of listFolder(`${folder}/holders`)) {
       const title = readSmallFileOrNull(under(root, 'sys/class/block', holder, 'dm/name'));
-      holders.push({ kind: 'holder', detail: `${name} is part of ${holder}${title ? ` (${title})` : ''}`, forceable: true });
+      holders.push({
+        kind: 'holder',
+        detail: `${name} is part of ${holder}${title ? ` (${title})` : ''}`,
+        forceable: true,
+      });
       visit(holder);
     }
     for (const part of listFolder(folder)) {
@@ -63,34 +67,42 @@ function stackOf(root: string, disk: string): Stack {
 
 /** Mounts of this namespace and the machine's first one: a container's own view may hide what is mounted. */
 function mounts(root: string, stack: Stack): DeviceUse[] {
-  const lines = new Set(['proc/1/mountinfo', 'proc/self/mountinfo'].flatMap((path) => readTableLines(under(root, path))));
+  const lines = new Set(
+    ['proc/1/mountinfo', 'proc/self/mountinfo'].flatMap((path) => readTableLines(under(root, path))),
+  );
   const found = new Map<string, DeviceUse>();
   for (const line of lines) {
     const fields = line.split(' ');
     const [, , number = '', , point = ''] = fields;
     const source = fields[fields.indexOf('-') + 2] ?? '';
-    const name = nodeName(root, unescape(source));
+    const name = nodeName(root, unquote(source));
     if (!stack.numbers.has(number) && !(name !== null && stack.names.has(name))) continue;
-    const detail = `${name ?? unescape(source)} is mounted on ${unescape(point)}`;
+    const detail = `${name ?? unquote(source)} is mounted on ${unquote(point)}`;
     found.set(detail, { kind: 'mounted', detail, forceable: true });
   }
   return [...found.values()];
 }
 
 function swaps(root: string, stack: Stack): DeviceUse[] {
-  return readTableLines(under(root, 'proc/swaps')).slice(1).flatMap((line) => {
-    const path = unescape(line.split(/\s+/)[0] ?? '');
-    const name = nodeName(root, path);
-    return name !== null && stack.names.has(name) ? [{ kind: 'swap', detail: `${name} is swap space`, forceable: true }] : [];
-  });
+  return readTableLines(under(root, 'proc/swaps'))
+    .slice(1)
+    .flatMap((line) => {
+      const path = unquote(line.split(/\s+/)[0] ?? '');
+      const name = nodeName(root, path);
+      return name !== null && stack.names.has(name)
+        ? [{ kind: 'swap', detail: `${name} is swap space`, forceable: true }]
+        : [];
+    });
 }
 
 /** Members of a btrfs of several disks: mountinfo names only one of them. */
 function btrfs(root: string, stack: Stack): DeviceUse[] {
   const folder = under(root, 'sys/fs/btrfs');
-  return listFolder(folder).flatMap((id) => listFolder(`${folder}/${id}/devices`)
-    .filter((name) => stack.names.has(name))
-    .map((name) => ({ kind: 'mounted', detail: `${name} belongs to the mounted btrfs ${id}`, forceable: true })));
+  return listFolder(folder).flatMap((id) =>
+    listFolder(`${folder}/${id}/devices`)
+      .filter((name) => stack.names.has(name))
+      .map((name) => ({ kind: 'mounted', detail: `${name} belongs to the mounted btrfs ${id}`, forceable: true })),
+  );
 }
 
 /** Asks the kernel itself: whoever uses a disk (ZFS, iSCSI targets …) has claimed it. Only on a real machine's nodes. */
@@ -102,7 +114,9 @@ function exclusive(root: string, disk: string): DeviceUse[] {
     return [];
   } catch (error) {
     if (errorCode(error) !== 'EBUSY') return [];
-    return [{ kind: 'holder', detail: `the kernel says that ${disk} is claimed (ZFS, a storage target, …)`, forceable: true }];
+    return [
+      { kind: 'holder', detail: `the kernel says that ${disk} is claimed (ZFS, a storage target, …)`, forceable: true },
+    ];
   }
 }
 
@@ -117,6 +131,6 @@ function nodeName(root: string, source: string): string | null {
 }
 
 /** Undoes the octal escapes of mount tables. */
-function unescape(text: string): string {
+function unquote(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -10,8 +10,8 @@ import { VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
 import { deviceGone } from './bind-refusal.js';
 import { devicePath } from './device-reader.js';
-import { readUio } from './uio-reader.js';
 import type { UioAttributes } from './types.js';
+import { readUio } from './uio-reader.js';
 
 const patienceMs = 5_000;
 
@@ -22,7 +22,7 @@ export async function waitForNode(root: string, id: Guid, signal?: AbortSignal):
     const path = devicePath(root, id);
     if (path === null) throw deviceGone(root, id);
     const uio = readUio(root, path, []);
-    if (uio !== null && uio.maps.some((map) => map.index === 0 && map.sizeBytes !== null) && existsSync(uio.node)) return uio;
+    if (uio?.maps.some((map) => map.index === 0 && map.sizeBytes !== null) && existsSync(uio.node)) return uio;
     if (performance.now() > deadline) throw late(id, uio);
     await pause(delayMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
@@ -31,6 +31,8 @@ export async function waitForNode(root: string, id: Guid, signal?: AbortSignal):
 function late(id: Guid, uio: UioAttributes | null): VmbusError {
   const missing = uio === null ? 'the kernel made no UIO device' : `${uio.node} or its maps are missing`;
   return new VmbusError('ERR_VMBUS_TIMEOUT', `the device is bound, but after ${patienceMs / 1000} s ${missing}`, {
-    device: id, hint: 'is /dev a devtmpfs (`findmnt /dev`), or udev running?', facts: { operation: 'bind', timeoutMs: patienceMs },
+    device: id,
+    hint: 'is /dev a devtmpfs (`findmnt /dev`), or udev running?',
+    facts: { operation: 'bind', timeoutMs: patienceMs },
   });
 }

@@ -7,8 +7,8 @@
 
 import { type BusState, differences, emptyState, isUnsettled, readState } from './bus-state.js';
 import type { RootKind } from './root.js';
-import { openUeventSource, type UeventSource } from './uevent-source.js';
 import type { BusChange, WatchOptions } from './types.js';
+import { openUeventSource, type UeventSource } from './uevent-source.js';
 
 const mostQueued = 1024;
 /** Least time between two looks: a storm of uevents must not keep the processor busy. */

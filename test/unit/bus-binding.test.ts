@@ -2,51 +2,13 @@
 // Proves that a device is taken only with a way back: recorded before, undone on failure, given back in every case.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { statSync, symlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, test } from 'node:test';
-import { bindDevice, listBindings, openBus, restoreDevice, restoreStale } from '../../dist/bus/index.js';
-import type { BindingRecord } from '../../dist/bus/index.js';
+import { bindDevice, listBindings, restoreDevice } from '../../dist/bus/index.js';
 import { VmbusError } from '../../dist/errors.js';
-import { FakeKernel } from './bus-kernel.js';
-import { acpi, balloonId, BusTree } from './bus-tree.js';
-
-const balloonClass = '525074dc-8985-46e2-8057-a307dc18a502';
-const bindings = 'run/vmbus/bindings';
-
-/** A balloon on its own driver, with uio_hv_generic loaded, in a kernel that plays along. */
-class Scene implements AsyncDisposable {
-  readonly tree = new BusTree();
-  readonly kernel = new FakeKernel(this.tree);
-
-  static async make(driver: string | null = 'hv_balloon'): Promise<Scene> {
-    const scene = new Scene();
-    await scene.kernel.serve('uio_hv_generic');
-    await scene.kernel.serve('hv_balloon', balloonClass);
-    scene.tree.device({ id: balloonId, className: 'balloon', relid: 1, ...(driver === null ? {} : { driver }) });
-    return scene;
-  }
-
-  get device() {
-    return openBus({ root: this.tree.root }).device('balloon');
-  }
-
-  get records(): string[] {
-    return this.tree.exists(bindings) ? readdirSync(this.tree.path(bindings)) : [];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kernel[Symbol.asyncDispose]();
-    this.tree[Symbol.dispose]();
-  }
-}
-
-const withCode = (code: string, pattern = /./) => (error: unknown): boolean => {
-  assert.ok(VmbusError.is(error), String(error));
-  assert.equal(error.code, code);
-  assert.match(`${error.message} ${error.hint}`, pattern);
-  return true;
-};
+import { balloonClass, bindings, Scene, withCode } from './bus-scene.js';
+import { acpi, balloonId } from './bus-tree.js';
 
 describe('binding', () => {
   test('reserves the device, takes it from its driver and gives it to uio_hv_generic, and disposing undoes all of it', async () => {
@@ -57,13 +19,19 @@ describe('binding', () => {
       assert.equal(scene.kernel.driverOf(balloonId), 'uio_hv_generic');
       assert.equal(scene.kernel.overrideOf(balloonId), 'uio_hv_generic');
       assert.equal(binding.previousDriver, 'hv_balloon');
-      assert.deepEqual(binding.steps.map((step) => step.what), ['reserve the device for uio_hv_generic', 'unbind from hv_balloon', 'bind to uio_hv_generic']);
+      assert.deepEqual(
+        binding.steps.map((step) => step.what),
+        ['reserve the device for uio_hv_generic', 'unbind from hv_balloon', 'bind to uio_hv_generic'],
+      );
     }
     assert.equal(scene.kernel.driverOf(balloonId), 'hv_balloon');
     assert.equal(scene.kernel.overrideOf(balloonId), '');
     assert.deepEqual(scene.records, []);
     assert.deepEqual(scene.kernel.writes, [
-      `unbind hv_balloon ${balloonId}`, `bind uio_hv_generic ${balloonId}`, `unbind uio_hv_generic ${balloonId}`, `bind hv_balloon ${balloonId}`,
+      `unbind hv_balloon ${balloonId}`,
+      `bind uio_hv_generic ${balloonId}`,
+      `unbind uio_hv_generic ${balloonId}`,
+      `bind hv_balloon ${balloonId}`,
     ]);
   });
 
@@ -90,9 +58,17 @@ describe('binding', () => {
     assert.equal(listBindings(scene.tree.root)[0]?.record.addedId, true);
     await binding.restore();
 
-    assert.deepEqual(scene.kernel.writes.map((write) => write.split(' ').slice(0, 2).join(' ')), [
-      'new_id uio_hv_generic', 'unbind hv_balloon', 'bind uio_hv_generic', 'unbind uio_hv_generic', 'remove_id uio_hv_generic', 'bind hv_balloon',
-    ]);
+    assert.deepEqual(
+      scene.kernel.writes.map((write) => write.split(' ').slice(0, 2).join(' ')),
+      [
+        'new_id uio_hv_generic',
+        'unbind hv_balloon',
+        'bind uio_hv_generic',
+        'unbind uio_hv_generic',
+        'remove_id uio_hv_generic',
+        'bind hv_balloon',
+      ],
+    );
     assert.match(scene.kernel.writes[0] ?? '', new RegExp(balloonClass));
   });
 
@@ -116,8 +92,10 @@ describe('binding', () => {
 
     assert.equal(statSync(scene.tree.path(bindings)).mode & 0o777, 0o700);
     assert.equal(statSync(scene.tree.path(`${bindings}/${balloonId}.json`)).mode & 0o777, 0o600);
-    assert.deepEqual([listed?.record.previousDriver, listed?.record.pid, listed?.ownerAlive, listed?.stale, listed?.currentDriver],
-      ['hv_balloon', process.pid, true, false, 'uio_hv_generic']);
+    assert.deepEqual(
+      [listed?.record.previousDriver, listed?.record.pid, listed?.ownerAlive, listed?.stale, listed?.currentDriver],
+      ['hv_balloon', process.pid, true, false, 'uio_hv_generic'],
+    );
   });
 
   test('dry run says what would be done and does nothing', async () => {
@@ -184,7 +162,8 @@ describe('a refusal', () => {
     ['unbind hv_balloon', EIO, 'ERR_VMBUS_SYSTEM', /unbind from hv_balloon/],
   ];
   for (const [file, errno, code, pattern] of cases) {
-    test(`of "${file}" with errno ${errno} is ${code}, and everything is as it was`, () => refuse(file, errno, code, pattern));
+    test(`of "${file}" with errno ${errno} is ${code}, and everything is as it was`, () =>
+      refuse(file, errno, code, pattern));
   }
 
   test('for now is tried again', async () => {
@@ -200,7 +179,10 @@ describe('a refusal', () => {
     scene.kernel.refusals.set('bind uio_hv_generic', [524]);
     scene.kernel.refusals.set('bind hv_balloon', [constants.errno.EIO]);
 
-    await assert.rejects(bindDevice(scene.device), (error: unknown) => VmbusError.is(error) && /hv_balloon refused/.test(String(error.facts['notUndone'])));
+    await assert.rejects(
+      bindDevice(scene.device),
+      (error: unknown) => VmbusError.is(error) && /hv_balloon refused/.test(String(error.facts.notUndone)),
+    );
     assert.equal(listBindings(scene.tree.root).length, 1);
     assert.equal((await restoreDevice(scene.device)).driver, 'hv_balloon');
   });
@@ -208,7 +190,10 @@ describe('a refusal', () => {
   test('comes before anything is done: driver not loaded, device gone, a snapshot, hv_utils for a stranger, nonsense', async () => {
     await using scene = await Scene.make();
     const { device } = scene;
-    await assert.rejects(bindDevice(device, { driver: 'missing' }), withCode('ERR_VMBUS_MODULE_MISSING', /modprobe missing/));
+    await assert.rejects(
+      bindDevice(device, { driver: 'missing' }),
+      withCode('ERR_VMBUS_MODULE_MISSING', /modprobe missing/),
+    );
     await assert.rejects(bindDevice(device, { driver: 'hv_utils' }), withCode('ERR_VMBUS_BIND_REFUSED', /never/));
     await assert.rejects(bindDevice(device, { driver: '../../x' }), { code: 'ERR_INVALID_ARG_VALUE' });
     await assert.rejects(bindDevice(device, { rollbackAfterMs: Number.NaN }), { code: 'ERR_OUT_OF_RANGE' });
@@ -242,11 +227,17 @@ describe('giving back', () => {
     scene.tree.write('proc/4242/cmdline', 'reader\0--fast\0');
     scene.tree.folder('proc/4242/fd');
     symlinkSync('/dev/uio0', scene.tree.path('proc/4242/fd/5'));
-    await assert.rejects(binding.restore({ force: true }), withCode('ERR_VMBUS_IN_USE', /reader --fast \(pid 4242\).*kill 4242/));
+    await assert.rejects(
+      binding.restore({ force: true }),
+      withCode('ERR_VMBUS_IN_USE', /reader --fast \(pid 4242\).*kill 4242/),
+    );
     assert.equal(scene.kernel.driverOf(balloonId), 'uio_hv_generic');
 
     scene.tree.remove('proc/4242/fd/5');
-    scene.tree.write('proc/4242/maps', '7f0000000000-7f0000400000 rw-s 00000000 00:06 300                        /dev/uio0\n');
+    scene.tree.write(
+      'proc/4242/maps',
+      '7f0000000000-7f0000400000 rw-s 00000000 00:06 300                        /dev/uio0\n',
+    );
     await assert.rejects(binding.restore({ force: true }), withCode('ERR_VMBUS_IN_USE', /mapped/));
 
     scene.tree.remove('proc/4242');
@@ -267,7 +258,10 @@ describe('giving back', () => {
     await using binding = await bindDevice(scene.device);
     const { steps, dryRun } = await binding.restore({ dryRun: true });
 
-    assert.deepEqual([dryRun, steps.map((step) => step.what)], [true, ['unbind from uio_hv_generic', 'let any driver have the device', 'bind to hv_balloon']]);
+    assert.deepEqual(
+      [dryRun, steps.map((step) => step.what)],
+      [true, ['unbind from uio_hv_generic', 'let any driver have the device', 'bind to hv_balloon']],
+    );
     assert.equal(scene.kernel.driverOf(balloonId), 'uio_hv_generic');
   });
 
@@ -324,74 +318,4 @@ describe('giving back', () => {
     await assert.rejects(binding.restore(), withCode('ERR_VMBUS_MODULE_MISSING', /modprobe hv_balloon/));
     assert.equal(listBindings(scene.tree.root).length, 1);
   });
-});
-
-describe('a record', () => {
-  const stale = (record: BindingRecord, changes: Partial<BindingRecord>): string => JSON.stringify({ ...record, ...changes });
-
-  const taken = async (): Promise<{ scene: Scene; record: BindingRecord; path: string }> => {
-    const scene = await Scene.make();
-    const binding = await bindDevice(scene.device, { persist: true });
-    assert.equal(binding.driver, 'uio_hv_generic');
-    const record = listBindings(scene.tree.root)[0]?.record;
-    assert.ok(record);
-    return { scene, record, path: `${bindings}/${balloonId}.json` };
-  };
-
-  test('of a process that is gone is stale, and restoring what is stale gives the device back', async () => {
-    const { scene, record, path } = await taken();
-    await using _scene = scene;
-    assert.deepEqual(await restoreStale(scene.tree.root), []);
-    scene.tree.write(path, stale(record, { persist: false, pidStart: record.pidStart + 1 }));
-
-    const [result] = await restoreStale(scene.tree.root);
-
-    assert.equal(result && 'driver' in result && result.driver, 'hv_balloon');
-    assert.deepEqual(scene.records, []);
-  });
-
-  test('of an earlier boot is removed and nothing is written', async () => {
-    const { scene, record, path } = await taken();
-    await using _scene = scene;
-    scene.tree.write(path, stale(record, { bootId: 'another' }));
-    const before = scene.kernel.writes.length;
-    await restoreStale(scene.tree.root);
-
-    assert.deepEqual([scene.records, scene.kernel.writes.length], [[], before]);
-  });
-
-  test('of a living process is respected, unless force is used', async () => {
-    const { scene, record, path } = await taken();
-    await using _scene = scene;
-    const parent = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
-    const pidStart = Number(parent.slice(parent.lastIndexOf(')') + 2).split(' ')[19]);
-    scene.tree.write(path, stale(record, { persist: false, pid: process.ppid, pidStart }));
-
-    await assert.rejects(restoreDevice(scene.device), withCode('ERR_VMBUS_BUSY', new RegExp(`process ${process.ppid}`)));
-    assert.equal((await restoreDevice(scene.device, { force: true })).driver, 'hv_balloon');
-  });
-
-  test('that is left behind by a crash is settled by the next binding', async () => {
-    const { scene, record, path } = await taken();
-    await using _scene = scene;
-    scene.tree.write(path, stale(record, { persist: false, pidStart: 1 }));
-    const binding = await bindDevice(scene.device);
-
-    assert.equal(binding.previousDriver, 'hv_balloon');
-    await binding.restore();
-    assert.equal(scene.kernel.driverOf(balloonId), 'hv_balloon');
-  });
-
-  for (const [what, text] of [
-    ['no JSON', '{'], ['another schema', '{"schema":2}'], ['a path for a driver', null], ['another device', null],
-  ] as const) {
-    test(`that holds ${what} is not believed`, async () => {
-      const { scene, record, path } = await taken();
-      await using _scene = scene;
-      const forged = what === 'another device' ? { device: '52510a2d-0000-4000-8000-0000000000ff' as BindingRecord['device'] } : { previousDriver: '../../../../tmp' };
-      scene.tree.write(path, text ?? stale(record, forged));
-
-      assert.deepEqual(listBindings(scene.tree.root), []);
-    });
-  }
 });

@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bindDevice, listBindings, openBus, restoreStale } from '../../dist/bus/index.js';
 import { FakeKernel } from './bus-kernel.js';
-import { balloonId, BusTree } from './bus-tree.js';
+import { BusTree, balloonId } from './bus-tree.js';
 
 const child = fileURLToPath(new URL('./bus-crash-child.js', import.meta.url));
 
@@ -44,7 +44,11 @@ class Scene implements AsyncDisposable {
 }
 
 describe('a device comes back', { timeout: 60_000 }, () => {
-  for (const [how, code] of [['return', 0], ['exit', 7], ['throw', 1]] as const) {
+  for (const [how, code] of [
+    ['return', 0],
+    ['exit', 7],
+    ['throw', 1],
+  ] as const) {
     test(`when its process ends by "${how}", with its own exit code ${code}`, async () => {
       await using scene = await Scene.make();
       const { ended } = await scene.run(how);
@@ -141,7 +145,10 @@ test('handlers of the process are there only while a device is held', async () =
   const count = (): number[] => ['exit', 'SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => process.listenerCount(name));
   const before = count();
   const binding = await bindDevice(openBus({ root: scene.tree.root }).device('balloon'));
-  assert.deepEqual(count(), before.map((number) => number + 1));
+  assert.deepEqual(
+    count(),
+    before.map((number) => number + 1),
+  );
   await binding.restore();
 
   assert.deepEqual(count(), before);

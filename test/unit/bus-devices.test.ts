@@ -8,11 +8,19 @@ import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { openBus } from '../../dist/bus/index.js';
 import { VmbusError } from '../../dist/errors.js';
-import { acpi, balloonId, BusTree, kvpId, netId, scsiId } from './bus-tree.js';
+import { acpi, BusTree, balloonId, kvpId, netId, scsiId } from './bus-tree.js';
 
 const ringFiles = [
-  'in_intr_mask', 'in_read_index', 'in_write_index', 'in_read_bytes_avail', 'in_write_bytes_avail',
-  'out_intr_mask', 'out_read_index', 'out_write_index', 'out_read_bytes_avail', 'out_write_bytes_avail',
+  'in_intr_mask',
+  'in_read_index',
+  'in_write_index',
+  'in_read_bytes_avail',
+  'in_write_bytes_avail',
+  'out_intr_mask',
+  'out_read_index',
+  'out_write_index',
+  'out_read_bytes_avail',
+  'out_write_bytes_avail',
 ];
 
 const only = (tree: BusTree) => {
@@ -28,7 +36,10 @@ describe('a device that nobody opened', () => {
     const device = only(tree);
 
     assert.equal(device.id, balloonId);
-    assert.deepEqual([device.class.name, device.class.title, device.class.nativeDriver], ['balloon', '[Dynamic memory]', 'hv_balloon']);
+    assert.deepEqual(
+      [device.class.name, device.class.title, device.class.nativeDriver],
+      ['balloon', '[Dynamic memory]', 'hv_balloon'],
+    );
     assert.deepEqual([device.relid, device.state, device.stateName], [1, 2, 'idle']);
     assert.equal(device.modalias, 'vmbus:dc7450528589e2468057a307dc18a502');
     assert.deepEqual([device.vendor, device.deviceIndex, device.numaNode], [0x1414, 0xf, 0]);
@@ -45,8 +56,14 @@ describe('a device that nobody opened', () => {
     const [channel, ...others] = only(tree).channels;
 
     assert.equal(others.length, 0);
-    assert.deepEqual([channel?.relid, channel?.isPrimary, channel?.signalling, channel?.cpu], [1, true, 'hypercall', 0]);
-    assert.deepEqual([channel?.interrupts, channel?.events, channel?.inMask, channel?.monitorId, channel?.ring], [0n, 0n, null, null, null]);
+    assert.deepEqual(
+      [channel?.relid, channel?.isPrimary, channel?.signalling, channel?.cpu],
+      [1, true, 'hypercall', 0],
+    );
+    assert.deepEqual(
+      [channel?.interrupts, channel?.events, channel?.inMask, channel?.monitorId, channel?.ring],
+      [0n, 0n, null, null, null],
+    );
   });
 });
 
@@ -58,8 +75,20 @@ describe('an open device', () => {
     const device = only(tree);
 
     assert.equal(device.stateName, 'open');
-    assert.deepEqual(device.in, { interruptMask: 0, readIndex: 8, writeIndex: 16, readBytesAvail: 24, writeBytesAvail: 32 });
-    assert.deepEqual(device.out, { interruptMask: 40, readIndex: 48, writeIndex: 56, readBytesAvail: 64, writeBytesAvail: 72 });
+    assert.deepEqual(device.in, {
+      interruptMask: 0,
+      readIndex: 8,
+      writeIndex: 16,
+      readBytesAvail: 24,
+      writeBytesAvail: 32,
+    });
+    assert.deepEqual(device.out, {
+      interruptMask: 40,
+      readIndex: 48,
+      writeIndex: 56,
+      readBytesAvail: 64,
+      writeBytesAvail: 72,
+    });
     assert.deepEqual(device.clientMonitor, { pending: 0x8000_0000, latency: 200, connectionId: 65554 });
     assert.equal(device.channels[0]?.signalling, 'monitor');
   });
@@ -73,9 +102,20 @@ describe('an open device', () => {
     tree.write(`${folder}/channels/27/ring`, 'x'.repeat(64));
     const device = only(tree);
 
-    assert.deepEqual(device.channels.map((channel) => [channel.relid, channel.isPrimary]), [[40, true], [27, false], [13, false]]);
+    assert.deepEqual(
+      device.channels.map((channel) => [channel.relid, channel.isPrimary]),
+      [
+        [40, true],
+        [27, false],
+        [13, false],
+      ],
+    );
     assert.equal(device.channels[1]?.ring?.sizeBytes, 64);
-    assert.deepEqual(device.cpuMap, [{ relid: 40, cpu: 0 }, { relid: 27, cpu: 1 }, { relid: 13, cpu: 0 }]);
+    assert.deepEqual(device.cpuMap, [
+      { relid: 40, cpu: 0 },
+      { relid: 27, cpu: 1 },
+      { relid: 13, cpu: 0 },
+    ]);
   });
 
   test('on UIO shows node and maps with sizes in bytes', () => {
@@ -87,7 +127,14 @@ describe('an open device', () => {
     assert.equal(driver, 'uio_hv_generic');
     assert.equal(uio?.node, tree.path('dev/uio0'));
     assert.deepEqual([uio?.version, uio?.event], ['0.02.1', 0]);
-    assert.deepEqual(uio?.maps.map((map) => [map.index, map.name, map.sizeBytes]), [[0, 'txrx_rings', 4194304], [1, 'int_page', 4096], [2, 'monitor_page', 4096]]);
+    assert.deepEqual(
+      uio?.maps.map((map) => [map.index, map.name, map.sizeBytes]),
+      [
+        [0, 'txrx_rings', 4194304],
+        [1, 'int_page', 4096],
+        [2, 'monitor_page', 4096],
+      ],
+    );
   });
 });
 
@@ -123,7 +170,10 @@ describe('the bus', () => {
     tree.device({ id: netId, className: 'net', relid: 9 });
     const folder = tree.device({ id: scsiId, className: 'scsi', relid: 3 });
     tree.device({ id: balloonId, className: 'balloon', relid: 5 });
-    const order = (): (string | undefined)[] => openBus({ root: tree.root }).devices().map((device) => device.class.name);
+    const order = (): (string | undefined)[] =>
+      openBus({ root: tree.root })
+        .devices()
+        .map((device) => device.class.name);
     assert.deepEqual(order(), ['scsi', 'balloon', 'net']);
 
     tree.write(`${folder}/id`, '-1\n'); // while invalidated across hibernation
@@ -154,8 +204,11 @@ describe('the bus', () => {
     using tree = new BusTree();
     tree.remove('sys/bus/vmbus');
 
-    assert.throws(() => openBus({ root: tree.root }), (error: unknown) => (
-      VmbusError.is(error) && error.code === 'ERR_VMBUS_NOT_A_GUEST' && /hv info/.test(error.hint ?? '')));
+    assert.throws(
+      () => openBus({ root: tree.root }),
+      (error: unknown) =>
+        VmbusError.is(error) && error.code === 'ERR_VMBUS_NOT_A_GUEST' && /hv info/.test(error.hint ?? ''),
+    );
     assert.throws(() => openBus({ root: `${tree.root}/missing` }), { code: 'ERR_VMBUS_NOT_A_GUEST' });
     assert.throws(() => openBus({ root: 7 as unknown as string }), { code: 'ERR_INVALID_ARG_TYPE' });
   });
@@ -175,7 +228,10 @@ describe('the bus', () => {
     const folder = tree.device({ id: balloonId, className: 'balloon', relid: 1 });
     tree.write(`${folder}/channels/1/interrupts`, '18446744073709551615\n');
     tree.write(`${folder}/channels/1/events`, '7\n');
-    const json = JSON.parse(JSON.stringify(only(tree))) as { root?: string; channels: { events: unknown; interrupts: unknown }[] };
+    const json = JSON.parse(JSON.stringify(only(tree))) as {
+      root?: string;
+      channels: { events: unknown; interrupts: unknown }[];
+    };
 
     assert.equal(json.root, undefined);
     assert.deepEqual([json.channels[0]?.events, json.channels[0]?.interrupts], [7, '18446744073709551615']);
@@ -185,9 +241,19 @@ describe('the bus', () => {
 
 describe('what cannot be read', () => {
   const badValues: readonly (readonly [attribute: string, text: string])[] = [
-    ['id', '1x\n'], ['id', '\n'], ['id', '99999999999\n'], ['id', '0x1\n'], ['state', ' 2\n'], ['state', '2\n2\n'], ['vendor', '5140\n'],
-    ['numa_node', '1e3\n'], ['modalias', 'vmbus:00\n'], ['class_id', '{zz}\n'], ['device_id', `{${netId}}\n`],
-    ['channel_vp_mapping', '1:0\nx\n'], ['driver_override', 'a\u0007b\n'],
+    ['id', '1x\n'],
+    ['id', '\n'],
+    ['id', '99999999999\n'],
+    ['id', '0x1\n'],
+    ['state', ' 2\n'],
+    ['state', '2\n2\n'],
+    ['vendor', '5140\n'],
+    ['numa_node', '1e3\n'],
+    ['modalias', 'vmbus:00\n'],
+    ['class_id', '{zz}\n'],
+    ['device_id', `{${netId}}\n`],
+    ['channel_vp_mapping', '1:0\nx\n'],
+    ['driver_override', 'a\u0007b\n'],
   ];
   for (const [attribute, text] of badValues) {
     test(`${attribute} of ${JSON.stringify(text)} is marked, and nothing is made of it`, () => {
@@ -200,7 +266,7 @@ describe('what cannot be read', () => {
     });
   }
 
-  test('keeps the system\'s errno: a folder in an attribute\'s place', () => {
+  test("keeps the system's errno: a folder in an attribute's place", () => {
     using tree = new BusTree();
     const folder = tree.device({ id: balloonId, className: 'balloon', relid: 1 });
     tree.folder(`${folder}/in_read_index`);
@@ -218,7 +284,9 @@ describe('what cannot be read', () => {
     execFileSync('mkfifo', [tree.path(`${folder}/vendor`)]);
 
     assert.deepEqual(
-      only(tree).unreadable.map(({ attribute, errno }) => `${attribute} ${errno}`).sort(),
+      only(tree)
+        .unreadable.map(({ attribute, errno }) => `${attribute} ${errno}`)
+        .sort(),
       ['state EBADMSG', 'vendor EBADMSG'],
     );
   });
@@ -237,7 +305,12 @@ describe('what cannot be read', () => {
     const folder = tree.device({ id: netId, className: 'net', relid: 2 });
     rmSync(tree.path(folder), { recursive: true }); // the link in bus/vmbus/devices still stands
 
-    assert.deepEqual(openBus({ root: tree.root }).devices().map((device) => device.id), [balloonId]);
+    assert.deepEqual(
+      openBus({ root: tree.root })
+        .devices()
+        .map((device) => device.id),
+      [balloonId],
+    );
   });
 
   test('is a channel that goes before it is asked for: the list is shorter', () => {
@@ -263,8 +336,17 @@ describe('bus.device(name)', () => {
     return tree;
   };
   const names: readonly (readonly [name: string, id: string])[] = [
-    [netId, netId], [`{${netId.toUpperCase()}}`, netId], ['eth0', netId], ['sda', scsiId], ['/dev/sda', scsiId], ['uio3', balloonId],
-    ['/dev/uio3', balloonId], ['14', scsiId], ['balloon', balloonId], ['NET', netId], ['f8615163-df3e-46c5-913f-f2d2f965ed0e', netId],
+    [netId, netId],
+    [`{${netId.toUpperCase()}}`, netId],
+    ['eth0', netId],
+    ['sda', scsiId],
+    ['/dev/sda', scsiId],
+    ['uio3', balloonId],
+    ['/dev/uio3', balloonId],
+    ['14', scsiId],
+    ['balloon', balloonId],
+    ['NET', netId],
+    ['f8615163-df3e-46c5-913f-f2d2f965ed0e', netId],
   ];
   for (const [name, id] of names) {
     test(`finds ${name}`, () => {
@@ -275,18 +357,24 @@ describe('bus.device(name)', () => {
 
   test('lists what is there and guesses what was meant', () => {
     using tree = full();
-    assert.throws(() => openBus({ root: tree.root }).device('etho'), (error: unknown) => {
-      assert.ok(VmbusError.is(error));
-      assert.equal(error.code, 'ERR_VMBUS_NO_DEVICE');
-      assert.equal(error.facts['didYouMean'], 'eth0');
-      assert.match(error.message, /balloon 52510a2d.*net 52510a2d.*\(eth0\)/);
-      return true;
-    });
+    assert.throws(
+      () => openBus({ root: tree.root }).device('etho'),
+      (error: unknown) => {
+        assert.ok(VmbusError.is(error));
+        assert.equal(error.code, 'ERR_VMBUS_NO_DEVICE');
+        assert.equal(error.facts.didYouMean, 'eth0');
+        assert.match(error.message, /balloon 52510a2d.*net 52510a2d.*\(eth0\)/);
+        return true;
+      },
+    );
   });
 
   test('does not choose between two of a class', () => {
     using tree = full();
     tree.device({ id: kvpId, className: 'net', relid: 30 });
-    assert.throws(() => openBus({ root: tree.root }).device('net'), { code: 'ERR_VMBUS_NO_DEVICE', message: /names 2 devices/ });
+    assert.throws(() => openBus({ root: tree.root }).device('net'), {
+      code: 'ERR_VMBUS_NO_DEVICE',
+      message: /names 2 devices/,
+    });
   });
 });

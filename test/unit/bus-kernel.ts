@@ -35,7 +35,10 @@ export class FakeKernel implements AsyncDisposable {
 
   /** Resolves when the condition holds; looked at after each write. */
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => { this.#onWrite = resolve; });
+    while (!condition())
+      await new Promise<void>((resolve) => {
+        this.#onWrite = resolve;
+      });
   }
 
   driverOf(id: string): string | null {
@@ -54,7 +57,9 @@ export class FakeKernel implements AsyncDisposable {
     const path = this.#tree.path(`sys/bus/vmbus/drivers/${driver}/${file}`);
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       let text = '';
-      socket.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
       socket.on('end', () => {
         this.writes.push(`${file} ${driver} ${text.trim()}`);
         const refusal = this.refusals.get(`${file} ${driver}`)?.shift();
@@ -68,10 +73,14 @@ export class FakeKernel implements AsyncDisposable {
 
   #write(driver: string, file: string, text: string): number {
     switch (file) {
-      case 'bind': return this.#bind(driver, text);
-      case 'unbind': return this.#unbind(driver, text);
-      case 'new_id': return this.#newId(driver, text);
-      default: return this.#dynamic.delete(`${driver} ${text}`) ? 0 : ENODEV;
+      case 'bind':
+        return this.#bind(driver, text);
+      case 'unbind':
+        return this.#unbind(driver, text);
+      case 'new_id':
+        return this.#newId(driver, text);
+      default:
+        return this.#dynamic.delete(`${driver} ${text}`) ? 0 : ENODEV;
     }
   }
 
@@ -98,7 +107,9 @@ export class FakeKernel implements AsyncDisposable {
   }
 
   #matches(driver: string, id: string): boolean {
-    const classGuid = readFileSync(this.#tree.path(`${acpi}/${id}/class_id`), 'utf8').trim().slice(1, -1);
+    const classGuid = readFileSync(this.#tree.path(`${acpi}/${id}/class_id`), 'utf8')
+      .trim()
+      .slice(1, -1);
     const override = this.#tree.exists(`${acpi}/${id}/driver_override`) ? this.overrideOf(id) : '';
     if (override !== '' && override !== '(null)') return override === driver;
     return this.#natives.get(driver) === classGuid || this.#dynamic.has(`${driver} ${classGuid}`);

@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { describe, test } from 'node:test';
 import { moveChannel, openBus } from '../../dist/bus/index.js';
 import { VmbusError } from '../../dist/errors.js';
-import { balloonId, BusTree } from './bus-tree.js';
+import { BusTree, balloonId } from './bus-tree.js';
 
 /** A tree with four CPUs, 3 offline, and an open device whose `cpu` answers with an errno, or takes what it gets. */
 class Scene implements AsyncDisposable {
@@ -28,7 +28,9 @@ class Scene implements AsyncDisposable {
   async refuseWith(errno: number): Promise<this> {
     const path = this.tree.path(`${this.folder}/channels/1/cpu`);
     this.tree.remove(`${this.folder}/channels/1/cpu`);
-    const server = createServer({ allowHalfOpen: true }, (socket) => socket.on('end', () => socket.end(String(errno))).resume());
+    const server = createServer({ allowHalfOpen: true }, (socket) =>
+      socket.on('end', () => socket.end(String(errno))).resume(),
+    );
     await new Promise<void>((resolve) => server.listen(path, resolve));
     this.#close = () => new Promise((resolve) => server.close(() => resolve()));
     return this;
@@ -40,12 +42,14 @@ class Scene implements AsyncDisposable {
   }
 }
 
-const refusedFor = (reason: string, pattern: RegExp) => (error: unknown): boolean => {
-  assert.ok(VmbusError.is(error), String(error));
-  assert.equal(error.facts['reason'], reason);
-  assert.match(error.message, pattern);
-  return true;
-};
+const refusedFor =
+  (reason: string, pattern: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(VmbusError.is(error), String(error));
+    assert.equal(error.facts.reason, reason);
+    assert.match(error.message, pattern);
+    return true;
+  };
 
 test('a move is one decimal number, and answers where the channel was and is', async () => {
   await using scene = new Scene();
@@ -77,7 +81,10 @@ describe('a refusal', () => {
 
   test('with EIO is for a channel that is not open', async () => {
     await using scene = await new Scene('2').refuseWith(EIO);
-    await assert.rejects(moveChannel(scene.device, 1, { cpu: 1 }), refusedFor('not-open', /not open \(state 2, idle\)/));
+    await assert.rejects(
+      moveChannel(scene.device, 1, { cpu: 1 }),
+      refusedFor('not-open', /not open \(state 2, idle\)/),
+    );
   });
 
   test('with EIO is for an old host, whatever the state', async () => {
@@ -86,7 +93,7 @@ describe('a refusal', () => {
     await assert.rejects(moveChannel(scene.device, 1, { cpu: 1 }), refusedFor('protocol', /VMBus 4\.0.*4\.1/));
   });
 
-  test('with EIO is the host\'s own on an open channel', async () => {
+  test("with EIO is the host's own on an open channel", async () => {
     await using scene = await new Scene().refuseWith(EIO);
     scene.tree.write('dev/kmsg', '6,349,1021,-;hv_vmbus: Vmbus version:5.3\n');
     await assert.rejects(moveChannel(scene.device, 1, { cpu: 1 }), refusedFor('host', /host refused/));
@@ -104,8 +111,12 @@ describe('a refusal', () => {
 
   test('comes from us for a channel that is not there, a CPU that is none, and a snapshot', async () => {
     await using scene = new Scene();
-    await assert.rejects(moveChannel(scene.device, 7, { cpu: 1 }), { code: 'ERR_VMBUS_NO_CHANNEL', message: /it has: 1/ });
-    for (const cpu of [-1, 1.5, Number.NaN, 2 ** 32]) await assert.rejects(moveChannel(scene.device, 1, { cpu }), { code: 'ERR_OUT_OF_RANGE' });
+    await assert.rejects(moveChannel(scene.device, 7, { cpu: 1 }), {
+      code: 'ERR_VMBUS_NO_CHANNEL',
+      message: /it has: 1/,
+    });
+    for (const cpu of [-1, 1.5, Number.NaN, 2 ** 32])
+      await assert.rejects(moveChannel(scene.device, 1, { cpu }), { code: 'ERR_OUT_OF_RANGE' });
     scene.tree.write('snapshot.json', '{}');
     await assert.rejects(moveChannel(scene.device, 1, { cpu: 1 }), { code: 'ERR_VMBUS_UNSUPPORTED' });
   });

@@ -37,7 +37,8 @@ export class BusTree implements Disposable {
   readonly root: string = realpathSync(mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'vmbus-bus-')));
 
   constructor() {
-    for (const folder of ['sys/bus/vmbus/devices', 'sys/bus/vmbus/drivers', acpi, 'proc', 'dev', 'run']) this.folder(folder);
+    for (const folder of ['sys/bus/vmbus/devices', 'sys/bus/vmbus/drivers', acpi, 'proc', 'dev', 'run'])
+      this.folder(folder);
     this.write('sys/bus/vmbus/hibernation', '0\n');
     this.write('proc/sys/kernel/osrelease', '6.12.107+deb13-cloud-amd64\n');
   }
@@ -82,13 +83,26 @@ export class BusTree implements Disposable {
     const folder = `${acpi}/${id}`;
     const { guid, modalias, index } = classes[className] ?? { guid: '', modalias: '', index: '' };
     this.writeAll(folder, {
-      id: String(relid), state: '2', class_id: `{${guid}}`, device_id: `{${id}}`, modalias: `vmbus:${modalias}`,
-      vendor: '0x1414', device: index, numa_node: '0', channel_vp_mapping: `${relid}:0`, driver_override: '(null)',
+      id: String(relid),
+      state: '2',
+      class_id: `{${guid}}`,
+      device_id: `{${id}}`,
+      modalias: `vmbus:${modalias}`,
+      vendor: '0x1414',
+      device: index,
+      numa_node: '0',
+      channel_vp_mapping: `${relid}:0`,
+      driver_override: '(null)',
     });
     if (monitorId !== undefined) {
       this.writeAll(folder, {
-        monitor_id: String(monitorId), server_monitor_pending: '0', client_monitor_pending: '-2147483648',
-        server_monitor_latency: '0', client_monitor_latency: '200', server_monitor_conn_id: '0', client_monitor_conn_id: '65554',
+        monitor_id: String(monitorId),
+        server_monitor_pending: '0',
+        client_monitor_pending: '-2147483648',
+        server_monitor_latency: '0',
+        client_monitor_latency: '200',
+        server_monitor_conn_id: '0',
+        client_monitor_conn_id: '65554',
       });
     }
     this.channel(folder, relid, 0, monitorId);
@@ -99,8 +113,14 @@ export class BusTree implements Disposable {
 
   channel(folder: string, relid: number, index: number, monitorId?: number): void {
     this.writeAll(`${folder}/channels/${relid}`, {
-      cpu: '0', subchannel_id: String(index), interrupts: '0', events: '0',
-      intr_in_full: '0', intr_out_empty: '0', out_full_first: '0', out_full_total: '0',
+      cpu: '0',
+      subchannel_id: String(index),
+      interrupts: '0',
+      events: '0',
+      intr_in_full: '0',
+      intr_out_empty: '0',
+      out_full_first: '0',
+      out_full_total: '0',
       ...(monitorId === undefined ? {} : { monitor_id: String(monitorId), pending: '0', latency: '200' }),
     });
   }
@@ -119,7 +139,11 @@ export class BusTree implements Disposable {
   uio(id: string, name = 'uio0'): void {
     const folder = `${acpi}/${id}/uio/${name}`;
     this.writeAll(folder, { name: 'uio_hv_generic', version: '0.02.1', event: '0', dev: '240:0' });
-    const maps = [['txrx_rings', '0x0000000000400000'], ['int_page', '0x0000000000001000'], ['monitor_page', '0x0000000000001000']];
+    const maps = [
+      ['txrx_rings', '0x0000000000400000'],
+      ['int_page', '0x0000000000001000'],
+      ['monitor_page', '0x0000000000001000'],
+    ];
     maps.forEach(([mapName = '', size = ''], index) => {
       this.writeAll(`${folder}/maps/map${index}`, { name: mapName, addr: '0x000000003d000000', size, offset: '0x0' });
     });
@@ -141,7 +165,12 @@ export class BusTree implements Disposable {
     const host = `${acpi}/${id}/host2`;
     const folder = `${host}/target2:0:0/2:0:0:0/block/${name}`;
     this.folder('sys/class/block');
-    for (const [entry, kind] of [[host, 'scsi'], [`${host}/scsi_host/host2`, 'scsi_host'], [`${host}/target2:0:0/2:0:0:0`, 'scsi'], [folder, 'block']] as const) {
+    for (const [entry, kind] of [
+      [host, 'scsi'],
+      [`${host}/scsi_host/host2`, 'scsi_host'],
+      [`${host}/target2:0:0/2:0:0:0`, 'scsi'],
+      [folder, 'block'],
+    ] as const) {
       this.folder(entry);
       this.folder(`sys/class/${kind}`);
       this.link(`${entry}/subsystem`, `sys/class/${kind}`);

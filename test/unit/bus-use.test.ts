@@ -6,7 +6,7 @@ import { symlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { bindDevice, type DeviceUse, deviceUses, openBus } from '../../dist/bus/index.js';
 import { VmbusError } from '../../dist/errors.js';
-import { acpi, balloonId, BusTree, kvpId, netId, scsiId } from './bus-tree.js';
+import { acpi, BusTree, balloonId, kvpId, netId, scsiId } from './bus-tree.js';
 
 const routeHead = 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n';
 const tcpHead = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
@@ -42,10 +42,13 @@ describe('a disk controller', () => {
     assert.deepEqual(usesOf(tree), []);
   });
 
-  test('is in use by a mounted partition, told by its number, in any namespace\'s table', () => {
+  test("is in use by a mounted partition, told by its number, in any namespace's table", () => {
     using tree = scsi();
     tree.write('proc/1/mountinfo', '22 1 8:1 / /mnt/my\\040data rw,relatime shared:1 - ext4 /dev/root rw\n');
-    assert.deepEqual(usesOf(tree).map((use) => [use.kind, use.detail, use.forceable]), [['mounted', 'root is mounted on /mnt/my data', true]]);
+    assert.deepEqual(
+      usesOf(tree).map((use) => [use.kind, use.detail, use.forceable]),
+      [['mounted', 'root is mounted on /mnt/my data', true]],
+    );
   });
 
   test('is in use by a btrfs, whose mount has no number of a disk', () => {
@@ -62,7 +65,10 @@ describe('a disk controller', () => {
     using tree = scsi();
     tree.write('dev/sda1', '');
     tree.link('dev/disk/by-uuid/1', 'dev/sda1');
-    tree.write('proc/swaps', 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/disk/by-uuid/1 partition 1000 0 -2\n');
+    tree.write(
+      'proc/swaps',
+      'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/dev/disk/by-uuid/1 partition 1000 0 -2\n',
+    );
     assert.deepEqual(kindsOf(tree), ['swap']);
   });
 
@@ -71,13 +77,19 @@ describe('a disk controller', () => {
     tree.folder(`${acpi}/${scsiId}/host2/target2:0:0/2:0:0:0/block/sda/sda1/holders/dm-0`);
     tree.writeAll('sys/class/block/dm-0', { dev: '253:0', 'dm/name': 'vg-root' });
     tree.write('proc/1/mountinfo', '22 1 253:0 / / rw - xfs /dev/mapper/vg-root rw\n');
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['sda1 is part of dm-0 (vg-root)', 'vg-root is mounted on /']);
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['sda1 is part of dm-0 (vg-root)', 'vg-root is mounted on /'],
+    );
   });
 
   test('is in use by a process that has a partition open', () => {
     using tree = scsi();
     openIn(tree, 77, '/dev/sda1');
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['/dev/sda1 is open by daemon -n (pid 77)']);
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['/dev/sda1 is open by daemon -n (pid 77)'],
+    );
   });
 
   test('in use can not be bound; the error names every use, and force overrules it', async () => {
@@ -87,8 +99,14 @@ describe('a disk controller', () => {
     const [device] = openBus({ root: tree.root }).devices();
     assert.ok(device);
 
-    await assert.rejects(bindDevice(device, { dryRun: true }), (error: unknown) => (
-      VmbusError.is(error) && error.code === 'ERR_VMBUS_IN_USE' && /sda1 is mounted on \//.test(error.message) && /--force/.test(error.hint ?? '')));
+    await assert.rejects(
+      bindDevice(device, { dryRun: true }),
+      (error: unknown) =>
+        VmbusError.is(error) &&
+        error.code === 'ERR_VMBUS_IN_USE' &&
+        /sda1 is mounted on \//.test(error.message) &&
+        /--force/.test(error.hint ?? ''),
+    );
     const forced = await bindDevice(device, { dryRun: true, force: true });
     assert.deepEqual([forced.steps.length, forced.uses.map((use) => use.kind)], [3, ['mounted']]);
   });
@@ -104,34 +122,60 @@ describe('a network interface', () => {
   test('is in use by its addresses, IPv4 by their network and IPv6 by themselves', () => {
     using tree = net('0x1003');
     tree.write('proc/net/route', `${routeHead}eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n`);
-    tree.write('proc/net/if_inet6', 'fe800000000000000215 5dfffe010203 02 40 20 80 eth0\nfe8000000000000002155dfffe010203 02 40 20 80     eth0\n');
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['eth0 has the address fe80::215:5dff:fe01:203', 'eth0 has an address in 10.0.0.0/24']);
+    tree.write(
+      'proc/net/if_inet6',
+      'fe800000000000000215 5dfffe010203 02 40 20 80 eth0\nfe8000000000000002155dfffe010203 02 40 20 80     eth0\n',
+    );
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['eth0 has the address fe80::215:5dff:fe01:203', 'eth0 has an address in 10.0.0.0/24'],
+    );
   });
 
   test('is in use by the default route, of either family', () => {
     using tree = net('0x1003');
     tree.write('proc/net/route', `${routeHead}eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n`);
-    tree.write('proc/net/ipv6_route', `${'0'.repeat(32)} 00 ${'0'.repeat(32)} 00 fe80000000000000000000000000abcd 00000400 00000001 00000000 00000003     eth0\n`);
+    tree.write(
+      'proc/net/ipv6_route',
+      `${'0'.repeat(32)} 00 ${'0'.repeat(32)} 00 fe80000000000000000000000000abcd 00000400 00000001 00000000 00000003     eth0\n`,
+    );
     assert.deepEqual(kindsOf(tree), ['default-route', 'default-route']);
   });
 
   test('is in use by logins whose way leads through it, and not by others', () => {
     using tree = net('0x1003');
-    tree.write('proc/net/route', `${routeHead}eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\neth9\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n`);
-    const line = (remote: string, state: string): string => `   0: 0500000A:0016 ${remote}:C350 ${state} 00000000:00000000 00:00000000 00000000     0        0 1\n`;
+    tree.write(
+      'proc/net/route',
+      `${routeHead}eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\neth9\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n`,
+    );
+    const line = (remote: string, state: string): string =>
+      `   0: 0500000A:0016 ${remote}:C350 ${state} 00000000:00000000 00:00000000 00000000     0        0 1\n`;
     // 10.0.0.9 comes over eth0; 192.0.2.1 over the other; 127.0.0.1 over none; a listening socket is no login.
-    tree.write('proc/net/tcp', tcpHead + line('0900000A', '01') + line('010200C0', '01') + line('0100007F', '01') + line('00000000', '0A'));
-    assert.deepEqual(usesOf(tree).filter((use) => use.kind === 'login').map((use) => use.detail), ['somebody is logged in from 10.0.0.9 through eth0']);
+    tree.write(
+      'proc/net/tcp',
+      tcpHead + line('0900000A', '01') + line('010200C0', '01') + line('0100007F', '01') + line('00000000', '0A'),
+    );
+    assert.deepEqual(
+      usesOf(tree)
+        .filter((use) => use.kind === 'login')
+        .map((use) => use.detail),
+      ['somebody is logged in from 10.0.0.9 through eth0'],
+    );
   });
 
   test('is in use by the very login that asks', () => {
     using tree = net('0x1003');
     tree.write('proc/net/if_inet6', '20010db8000000000000000000000005 02 40 00 80 eth0\n');
-    process.env['SSH_CONNECTION'] = '2001:db8::9 50000 2001:db8::5 2222';
+    process.env.SSH_CONNECTION = '2001:db8::9 50000 2001:db8::5 2222';
     try {
-      assert.deepEqual(usesOf(tree).filter((use) => use.kind === 'login').map((use) => use.detail), ['you are logged in from 2001:db8::9 through eth0']);
+      assert.deepEqual(
+        usesOf(tree)
+          .filter((use) => use.kind === 'login')
+          .map((use) => use.detail),
+        ['you are logged in from 2001:db8::9 through eth0'],
+      );
     } finally {
-      delete process.env['SSH_CONNECTION'];
+      delete process.env.SSH_CONNECTION;
     }
   });
 
@@ -141,16 +185,25 @@ describe('a network interface', () => {
     tree.link('sys/class/net/eth0/upper_bond0', 'sys/class/net/bond0');
     tree.link('sys/class/net/eth0/master', 'sys/class/net/bond0');
     tree.write('proc/net/route', `${routeHead}bond0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n`);
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['eth0 is up and part of bond0', 'bond0 has an address in 10.0.0.0/24, which stands on eth0']);
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['eth0 is up and part of bond0', 'bond0 has an address in 10.0.0.0/24, which stands on eth0'],
+    );
   });
 
   test('is in use by its accelerated twin, told by the link or by the same MAC address', () => {
     using tree = net();
     tree.writeAll('sys/class/net/enP1', { address: '00:15:5d:01:02:03' });
     tree.folder('sys/class/net/enP1/device');
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['eth0 has the same MAC address as enP1']);
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['eth0 has the same MAC address as enP1'],
+    );
     tree.link('sys/class/net/eth0/lower_enP1', 'sys/class/net/enP1');
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['eth0 carries its traffic over enP1']);
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['eth0 carries its traffic over enP1'],
+    );
   });
 });
 
@@ -163,7 +216,9 @@ describe('an integration service', () => {
     assert.deepEqual(usesOf(tree), []);
     openIn(tree, 99, '/dev/vmbus/hv_kvp');
 
-    assert.deepEqual(usesOf(tree), [{ kind: 'node-open', detail: '/dev/vmbus/hv_kvp is open by daemon -n (pid 99)', forceable: false }]);
+    assert.deepEqual(usesOf(tree), [
+      { kind: 'node-open', detail: '/dev/vmbus/hv_kvp is open by daemon -n (pid 99)', forceable: false },
+    ]);
     const [device] = openBus({ root: tree.root }).devices();
     assert.ok(device);
     await assert.rejects(bindDevice(device, { dryRun: true, force: true }), { code: 'ERR_VMBUS_IN_USE' });
@@ -188,6 +243,9 @@ describe('a device on UIO', () => {
     tree.write('proc/6/maps', `7f00-7f40 rw-s 00000000 00:14 300    /${folder}/channels/1/ring\n`);
     tree.write('proc/6/comm', 'mapper\n');
     tree.write('proc/7/maps', '7f00-7f40 rw-s 00000000 00:14 300    /dev/uio00\n');
-    assert.deepEqual(usesOf(tree).map((use) => use.detail), ['/dev/uio0 is open by daemon -n (pid 5)', `/${folder}/channels/1/ring is mapped by mapper (pid 6)`]);
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['/dev/uio0 is open by daemon -n (pid 5)', `/${folder}/channels/1/ring is mapped by mapper (pid 6)`],
+    );
   });
 });

@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { type BusChange, openBus } from '../../dist/bus/index.js';
 import { parseUevent, UeventSplitter } from '../../dist/bus/uevent.js';
-import { acpi, balloonId, BusTree, netId } from './bus-tree.js';
+import { acpi, BusTree, balloonId, netId } from './bus-tree.js';
 
 /** A tree with a simulated host's uevents. */
 class Scene implements AsyncDisposable {
@@ -29,7 +29,8 @@ class Scene implements AsyncDisposable {
   }
 
   uevent(subsystem = 'vmbus', action = 'change'): void {
-    for (const socket of this.#sockets) socket.write(`${action}@/devices/x\0ACTION=${action}\0DEVPATH=/devices/x\0SUBSYSTEM=${subsystem}\0SEQNUM=1\0\0`);
+    for (const socket of this.#sockets)
+      socket.write(`${action}@/devices/x\0ACTION=${action}\0DEVPATH=/devices/x\0SUBSYSTEM=${subsystem}\0SEQNUM=1\0\0`);
   }
 
   cutOff(): void {
@@ -105,7 +106,8 @@ describe('a watch', () => {
     scene.tree.uio(balloonId);
     scene.tree.write(`${folder}/channels/1/ring`, '');
     const told: string[] = [];
-    while (!told.includes('changed channel 1 ring') || !told.some((line) => line.startsWith('changed device'))) told.push(...(await take(changes, 1)));
+    while (!told.includes('changed channel 1 ring') || !told.some((line) => line.startsWith('changed device')))
+      told.push(...(await take(changes, 1)));
 
     assert.ok(told.length <= 4, told.join());
   });
@@ -123,7 +125,12 @@ describe('a watch', () => {
     scene.tree.device({ id: netId, className: 'net', relid: 5 });
     scene.uevent();
 
-    assert.deepEqual(await take(changes, 4), ['removed channel 5', 'removed device', 'added device', 'added channel 5']);
+    assert.deepEqual(await take(changes, 4), [
+      'removed channel 5',
+      'removed device',
+      'added device',
+      'added channel 5',
+    ]);
   });
 
   test('hears nothing of other subsystems', async () => {
@@ -131,7 +138,10 @@ describe('a watch', () => {
     await using bus = openBus({ root: scene.tree.root });
     const changes = bus.watch();
     await scene.connected();
-    assert.deepEqual(await Promise.race([take(changes, 1), new Promise((resolve) => setImmediate(resolve, 'nothing'))]), 'nothing');
+    assert.deepEqual(
+      await Promise.race([take(changes, 1), new Promise((resolve) => setImmediate(resolve, 'nothing'))]),
+      'nothing',
+    );
     scene.uevent('cpu');
     scene.tree.device({ id: balloonId, className: 'balloon', relid: 1 });
     scene.uevent('net');
@@ -206,13 +216,16 @@ describe('a watch', () => {
 });
 
 describe('a uevent', () => {
-  test('is read from the kernel\'s message', () => {
-    const message = Buffer.from('bind@/devices/LNXSYSTM:00/x\0ACTION=bind\0DEVPATH=/devices/LNXSYSTM:00/x\0SUBSYSTEM=vmbus\0DRIVER=hv_balloon\0SEQNUM=812\0');
+  test("is read from the kernel's message", () => {
+    const message = Buffer.from(
+      'bind@/devices/LNXSYSTM:00/x\0ACTION=bind\0DEVPATH=/devices/LNXSYSTM:00/x\0SUBSYSTEM=vmbus\0DRIVER=hv_balloon\0SEQNUM=812\0',
+    );
     assert.deepEqual(parseUevent(message), { action: 'bind', devpath: '/devices/LNXSYSTM:00/x', subsystem: 'vmbus' });
   });
 
-  test('is none in udev\'s own messages, in nothing, and in noise', () => {
-    for (const text of ['libudev\0\xfe\xed', '', 'add', 'ADD@/x\0', 'add@x\0', 'x'.repeat(10_000)]) assert.equal(parseUevent(Buffer.from(text, 'latin1')), null);
+  test("is none in udev's own messages, in nothing, and in noise", () => {
+    for (const text of ['libudev\0\xfe\xed', '', 'add', 'ADD@/x\0', 'add@x\0', 'x'.repeat(10_000)])
+      assert.equal(parseUevent(Buffer.from(text, 'latin1')), null);
   });
 
   test('is put together from pieces, wherever a stream was cut', () => {
@@ -220,7 +233,10 @@ describe('a uevent', () => {
     for (let cut = 0; cut <= stream.length; cut++) {
       const splitter = new UeventSplitter();
       const messages = [...splitter.push(stream.subarray(0, cut)), ...splitter.push(stream.subarray(cut))];
-      assert.deepEqual(messages.map((message) => parseUevent(message)?.subsystem), ['vmbus', 'uio']);
+      assert.deepEqual(
+        messages.map((message) => parseUevent(message)?.subsystem),
+        ['vmbus', 'uio'],
+      );
     }
   });
 
