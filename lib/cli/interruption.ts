@@ -18,22 +18,32 @@ export interface Interruption {
   stop(): void;
 }
 
+/**
+ * A terminal tells the whole group at Ctrl-C, and what started us (npm, timeout) may pass the signal on as well: so soon
+ * after the first one it is the same one.
+ */
+const sameMs = 500;
+
 /** Listens for signals and for a broken pipe. */
-export function listenForEnd(stdout: NodeJS.WritableStream): Interruption {
+export function listenForEnd({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>): Interruption {
   const controller = new AbortController();
   let status: number | undefined;
+  let sinceMs = 0;
   const end = (code: number): void => {
-    if (status !== undefined && code !== 0) process.exit(code);
+    if (status !== undefined && performance.now() - sinceMs > sameMs) process.exit(code);
+    if (status === undefined) sinceMs = performance.now();
     status ??= code;
     controller.abort();
   };
   const handlers = signals.map((name) => [name, () => end(128 + constants.signals[name])] as const);
-  const onPipe = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    end(0);
-  };
   for (const [name, handler] of handlers) process.on(name, handler);
-  stdout.on('error', onPipe);
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && status === undefined) stderr.write(`hv: cannot write the output: ${error.message}\n`);
+    status ??= error.code === 'EPIPE' ? 0 : 1;
+    controller.abort();
+  });
+  // Who does not listen to errors is not told of any.
+  stderr.on('error', () => undefined);
   return {
     signal: controller.signal,
     get status() {

@@ -12,28 +12,37 @@ import { listenForEnd } from './interruption.js';
 import { Output } from './output.js';
 import type { SplitArguments } from './program.js';
 import { buildProgram, findVerb, splitArguments } from './program.js';
+import { errorsInside } from './suppressed.js';
 import { UsageError } from './usage-error.js';
 import type { Action } from './verbs.js';
 import { verbs } from './verbs.js';
 
 async function main(argv: readonly string[]): Promise<number> {
   const words = splitArguments(argv);
-  const end = listenForEnd(process.stdout);
+  const end = listenForEnd(process);
   let status = 0;
   try {
-    const action = makeAction(words, end, (answer) => (status = answer));
+    const action = makeAction(words, end, (answer) => {
+      status = answer;
+    });
     const program = await buildProgram(findVerb(words.own), action);
     if (words.own.length === 0) return usage(program);
     await program.parseAsync(words.own, { from: 'user' });
     return end.status ?? status;
   } catch (error) {
-    // What an interrupted command throws on its way out is the interruption, not news.
-    if (end.status !== undefined && isAbort(error, end.signal)) return end.status;
-    const { endOf } = await import('./ending.js');
-    return endOf(error, makeOutput(words));
+    return tellEnd(error, words, end);
   } finally {
     end.stop();
   }
+}
+
+/** What an interrupted command throws on its way out is the interruption, not news; anything else is told. */
+async function tellEnd(error: unknown, words: SplitArguments, end: Interruption): Promise<number> {
+  const errors = errorsInside(error).filter((one) => end.status === undefined || !isAbort(one, end.signal));
+  if (errors.length === 0) return end.status ?? 0;
+  const { endOf } = await import('./ending.js');
+  const [first = 0] = errors.map((one) => endOf(one, makeOutput(words)));
+  return end.status ?? first;
 }
 
 /** How to print is known before the grammar is: the complaint about a bad option must come as JSON too. */

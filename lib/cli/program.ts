@@ -3,7 +3,7 @@
 // The command line's grammar: global options, verbs, help. Only the verb that was asked for is loaded.
 
 import { readFileSync } from 'node:fs';
-import { Command, Help } from 'commander';
+import { Command } from 'commander';
 import type { Action } from './verbs.js';
 import { verbs } from './verbs.js';
 
@@ -58,14 +58,10 @@ function addGlobals(program: Command): void {
     .option('--color', 'colour, wherever the output goes')
     .option('--no-color', 'no colour (as NO_COLOR does)')
     .helpOption('-h, --help', 'show help')
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => term(command), helpWidth: 96 })
+    // Arguments of a verb stand in its own help.
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
-}
-
-/** Verbs are listed by name: their arguments stand in their own help. */
-function term(command: Command): string {
-  return command.parent?.name() === 'hv' ? command.name() : new Help().subcommandTerm(command);
 }
 
 /** The version in package.json, which stands two folders above this file in every layout. */

@@ -173,7 +173,7 @@ test('every verb has help with examples', async (t) => {
       assert.match(stdout, new RegExp(`^Usage: hv ${verb.join(' ')}`));
       assert.match(stdout, /^Examples:\n {2}\$ .*hv /m);
       assert.match(stdout, /--json/);
-      for (const line of stdout.split('\n')) assert.ok(line.length <= 100, `too wide: ${line}`);
+      for (const line of stdout.split('\n')) assert.ok(line.length <= 80, `too wide: ${line}`);
     });
   }
 });

@@ -42,9 +42,10 @@ export function define(command: Command, action: Action): void {
     .action(action(bind));
 }
 
-const about = `With a COMMAND the device is bound for its life, and given back when it ends, is killed, or
-runs out of time; its exit status becomes ours. It finds VMBUS_DEVICE, VMBUS_NODE and VMBUS_ROOT
-in its environment. Without one the device stays bound until "hv restore".`;
+const about = `With a COMMAND the device is bound for its life, and given back when it ends, is
+killed, or runs out of time; its exit status becomes ours. It finds
+VMBUS_DEVICE, VMBUS_NODE and VMBUS_ROOT in its environment. Without one the
+device stays bound until "hv restore", or until --rollback-after is over.`;
 
 /** How much longer than the command's own limit the library waits before it steps in, should this process be stuck or gone. */
 const backstopMs = 15_000;

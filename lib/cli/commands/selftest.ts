@@ -28,7 +28,7 @@ export function define(command: Command, action: Action): void {
     .option('--open <device>', 'open and close this device too; it must be bound for user space')
     .addHelpText(
       'after',
-      `\nReads only, unless a device is named with --open. Look at the report before you send it.\n${examples([
+      `\nReads only, unless a device is named with --open.\nLook at the report before you send it.\n${examples([
         'hv selftest',
         'hv selftest --report report.json',
         'hv bind eth1 -- hv selftest --open eth1 --report report.json',
