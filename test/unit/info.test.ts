@@ -181,6 +181,19 @@ describe('detect', () => {
     assert.deepEqual([found.hypervisor.value, found.hypervisor.confidence], ['hyper-v', 'likely']);
   });
 
+  it("does not take an ARM64 laptop of Microsoft's for a guest", () => {
+    const tables = dmi({ sys_vendor: 'Microsoft Corporation', product_name: 'Surface Laptop 7' });
+    const found = verdict({
+      architecture: 'arm64',
+      hasEfi: true,
+      hypervisorFlag: null,
+      dmi: tables,
+      vmbusDevices: null,
+    });
+
+    assert.equal(found.hypervisor.value, 'unknown');
+  });
+
   it('keeps apart being on Hyper-V and having its bus', () => {
     const found = verdict({ cpuid: new Map(presented), dmi: dmi(microsoft), vmbusDevices: null });
 

@@ -148,6 +148,7 @@ describe('dynamic memory codec', () => {
     ['half a header', '06001000'],
     ['a size field larger than the packet', '0600 1800 00000000 00020000 00000000'],
     ['a size field a whole word smaller than the packet', '0600 0800 00000000 00020000 00000000'],
+    ['a size field that leaves a whole range out', '0a00 1000 00000000 4523010000000200 4523010000000200'],
     ['a size field of zero', '0600 0000 00000000 00020000 00000000'],
     ['a balloon request without a count', '0600 0800 00000000'],
     ['one range more than the bytes hold', '0800 1800 00000000 00000000 02000000 4523010000000200'],

@@ -128,6 +128,7 @@ describe('greeting of dynamic memory', () => {
     await host.balloon(0);
 
     assert.equal(memory.stats().ignoredMessages, 4);
+    assert.equal(host.all('versionRequest').length, 1, 'a refusal of capabilities is none of the version');
     assert.equal(memory.isOpen, true);
     await memory.close();
   });
