@@ -4,9 +4,10 @@
 // Called by: open.ts, attach.ts. Calls: native/binding openLease, attachLease.
 // The kernel's open can't be interrupted: who gives up waiting is answered at once, and a lease that comes late is closed.
 
+import { constants } from 'node:os';
 import { type Binding, type OpenPlan, OpenStage } from '../native/binding.js';
 import { native } from '../native/load.js';
-import { busyError, type ChannelName, timeoutError } from './close-reasons.js';
+import { busyError, type ChannelName, closedError, timeoutError } from './close-reasons.js';
 import { Lease } from './lease.js';
 import { Limit, type Patience } from './limit.js';
 import { openError } from './open-errors.js';
@@ -64,7 +65,7 @@ export class LeaseRegistry {
     const lease: Lease = new Lease(this.binding, path, { isOwner: false, onClosed: () => undefined });
     return new Promise((resolve, reject) => {
       this.binding.attachLease(token, lease.onEvent, (errno, stage, handle) => {
-        if (stage !== OpenStage.none || errno !== 0) return reject(openError(this.binding, name, path, errno, stage));
+        if (stage !== OpenStage.none) return reject(attachError(this.binding, name, path, errno, stage));
         lease.opened(handle);
         resolve(lease);
       });
@@ -76,11 +77,21 @@ export class LeaseRegistry {
   }
 }
 
+// A token nobody has, or has no more.
+function attachError(binding: Binding, name: ChannelName, path: string, errno: number, stage: number): Error {
+  const isOver = errno === constants.errno.ENOENT || errno === constants.errno.ECANCELED;
+  return isOver ? closedError(name, 'owner') : openError(binding, name, path, errno, stage);
+}
+
 const whyOpenHangs = 'the kernel waits for the host, and that wait has no end; what it opens late is closed again';
 
 function heldError(name: ChannelName, lease: Lease): Error {
   if (lease.handle === 0) {
-    return busyError(name, 'an earlier open that was given up has not come back', 'hv doctor, if it stays so');
+    return busyError(
+      name,
+      'it is being opened, or an open that was given up has not come back',
+      'hv doctor, if it stays so',
+    );
   }
   const why = lease.isOver ? 'it is being closed' : 'this thread has it open';
   return busyError(name, why, 'use that channel, or close it and await close() first');
