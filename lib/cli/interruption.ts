@@ -40,6 +40,8 @@ export function listenForEnd({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' |
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && status === undefined) stderr.write(`hv: cannot write the output: ${error.message}\n`);
     status ??= error.code === 'EPIPE' ? 0 : 1;
+    // The last words may turn out to be lost when the command itself is over.
+    process.exitCode = status;
     controller.abort();
   });
   // Who does not listen to errors is not told of any.

@@ -34,6 +34,22 @@ test('a reader that goes away ends the command quietly', async () => {
   assert.deepEqual([status, stdout, stderr], [0, '{\n', '']);
 });
 
+test('output that cannot be written ends with status 1, and says so', async () => {
+  const tree = writeTree(manyChannels);
+  const script = `"${process.execPath}" "${main}" --root "${tree.root}" ls > /dev/full`;
+  const shell = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  shell.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+
+  const [status] = await once(shell, 'close');
+
+  tree.remove();
+  assert.equal(status, 1);
+  assert.match(stderr, /^hv: cannot write the output: .*ENOSPC/);
+});
+
 test('Ctrl-C ends a served host with 130, without a word, and takes its folder away', async () => {
   const sim = start(['sim']);
   const [, root = ''] = await sim.saw(/serves (\S+)/);
