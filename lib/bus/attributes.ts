@@ -17,6 +17,8 @@ const buffer = Buffer.allocUnsafeSlow(largest + 1);
 
 /** Errno that marks a value which was read and makes no sense. */
 export const GARBAGE = 'EBADMSG';
+/** What an empty number stands for: a regular file, in a simulated tree or a snapshot, can't fail as the kernel's can. */
+const NO_VALUE = 'EINVAL';
 
 /** Text of a small file, without its last line end. Throws the system's error, or EBADMSG for a file too long. */
 export function readSmallFile(path: string): string {
@@ -121,6 +123,7 @@ export class AttributeFolder {
   counter(name: string): bigint | null {
     const raw = this.#read(name);
     if (raw === null) return null;
+    if (raw === '') return this.#note(name, NO_VALUE);
     const value = unsigned.test(raw) ? BigInt(raw) : null;
     return value === null || value > largestCounter ? this.garbage(name) : value;
   }
@@ -133,6 +136,7 @@ export class AttributeFolder {
   #number(name: string, pattern: RegExp, least: number, most: number): number | null {
     const raw = this.#read(name);
     if (raw === null) return null;
+    if (raw === '') return this.#note(name, NO_VALUE);
     const value = pattern.test(raw) ? Number(raw) : Number.NaN;
     return value >= least && value <= most ? value : this.garbage(name);
   }

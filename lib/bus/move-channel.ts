@@ -45,12 +45,12 @@ export async function moveChannel(
   const step = { what: `send the interrupts of channel ${relid} to CPU ${cpu}`, path, write: String(cpu) };
   const target = { root, id, relid, cpu, path };
   if (!dryRun && rootKind(root) === 'snapshot') throw snapshotError(id, 'move a channel');
-  if (dryRun) {
+  // A simulated tree's file takes any text, and its host puts back what it refuses: ask before.
+  if (dryRun || rootKind(root) === 'simulated') {
     const refusal = foresee(target);
-    if (refusal)
-      throw refused(target, refusal, refusal.reason === 'not-open' ? constants.errno.EIO : constants.errno.EINVAL);
-    return { device: id, relid, from: channel.cpu, to: channel.cpu, step, dryRun: true };
+    if (refusal) throw refused(target, refusal, cpuRefusal(target) ? constants.errno.EINVAL : constants.errno.EIO);
   }
+  if (dryRun) return { device: id, relid, from: channel.cpu, to: channel.cpu, step, dryRun };
   const errno = await writeAttribute(path, step.write);
   if (errno !== 0) throw explain(target, errno);
   return { device: id, relid, from: channel.cpu, to: readChannel(folder, relid)?.cpu ?? null, step, dryRun };
@@ -75,7 +75,7 @@ function protocolRefusal({ root }: Target): Refusal | null {
   return {
     reason: 'protocol',
     detail: `this host speaks VMBus ${version.major}.${version.minor}, and moving a channel needs 4.1`,
-    hint: 'only a newer host can do this (Windows Server 2019, version 1709 or later)',
+    hint: 'only a newer host can do this (Windows 10 or Windows Server, version 1709 or later)',
   };
 }
 
