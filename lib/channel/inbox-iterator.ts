@@ -4,7 +4,7 @@
 // Called by: opened-channel.ts. Calls: inbox.ts, reader-slot.ts.
 
 import type { Inbox, Waiter } from './inbox.js';
-import { packetAt } from './packet.js';
+import { PacketTaker } from './packet.js';
 import { StoreBatch } from './packet-batch.js';
 import type { ReaderSlot } from './reader-slot.js';
 import type { Store } from './store.js';
@@ -86,15 +86,23 @@ abstract class InboxIterator<T> implements AsyncIterableIterator<T, undefined>, 
     if (this.#isDone) return Promise.resolve({ value: undefined, done: true });
     this.settle();
     const { inbox } = this.#reading;
+    const store = inbox.front();
+    if (store !== null) return Promise.resolve({ value: this.#take(inbox, store), done: false });
     switch (inbox.look()) {
       case 'ready':
-        return Promise.resolve({ value: this.take(inbox.front() as Store), done: false });
+        return Promise.resolve({ value: this.#take(inbox, inbox.front() as Store), done: false });
       case 'ended':
         return this.#end();
       case 'empty':
       case 'later':
         return null;
     }
+  }
+
+  #take(inbox: Inbox, store: Store): T {
+    const value = this.take(store);
+    if (store.unread === 0) inbox.consumed();
+    return value;
   }
 
   #end(): Promise<IteratorResult<T, undefined>> {
@@ -115,14 +123,14 @@ abstract class InboxIterator<T> implements AsyncIterableIterator<T, undefined>, 
 
 /** Packet by packet. */
 export class PacketIterator extends InboxIterator<Packet> {
+  readonly #taker = new PacketTaker();
+
   constructor(reading: Reading, channel: object) {
     super(reading, channel, 'a for await loop');
   }
 
   protected override take(store: Store): Packet {
-    const row = store.position;
-    store.position = row + 1;
-    return packetAt(store, row);
+    return this.#taker.take(store);
   }
 
   protected override settle(): void {}

@@ -141,6 +141,11 @@ export class Inbox {
     }
   }
 
+  /** A reader took the last packet of a store: there may be room again for what requests wait for. */
+  consumed(): void {
+    this.#keepPumping();
+  }
+
   /** The channel ended. Packets received before stay for the reader, unless the script closed it itself. */
   end(): void {
     if (this.#owner.ending?.by === 'user') {

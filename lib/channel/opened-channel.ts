@@ -22,7 +22,7 @@ import { inspectionOf, statsOf, textOf } from './inspection.js';
 import { checkOptionNames } from './option-names.js';
 import { readable } from './readable.js';
 import { request } from './request.js';
-import { outgoing, send, sendPlain, trySend, trySendMany } from './send.js';
+import { outgoing, send, sendPlain, trySend, trySendMany, trySendPlain } from './send.js';
 import { reclaimChannel, shareChannel } from './share.js';
 import { openSubchannel } from './subchannel.js';
 import type {
@@ -94,7 +94,8 @@ export class OpenedChannel implements Channel {
 
   trySend(payload: Uint8Array, options: QuickOptions = noOptions): boolean {
     checkPayload(payload, 'payload');
-    if (options !== noOptions) checkSendOptions(options, OptionNames.trySend);
+    if (options === noOptions) return trySendPlain(this.#core, payload);
+    checkSendOptions(options, OptionNames.trySend);
     return trySend(this.#core, outgoing(payload, options));
   }
 

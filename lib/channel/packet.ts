@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Makes the packet objects that scripts get, from the rows of a drain.
-// Called by: packet-batch.ts, packet-iterator.ts, request-table.ts.
+// Called by: packet-batch.ts, inbox-iterator.ts, request-table.ts.
 
 import { Row } from '../native/binding.js';
-import { copyOf } from './slab.js';
+import { copyOf, partOf, type SlabPart } from './slab.js';
 import type { Store } from './store.js';
 import { joinId } from './transaction-id.js';
 import type { Packet } from './types.js';
+
+const noHeader: Uint8Array = new Uint8Array(0);
 
 /** Bit 0 of the descriptor's flags: the sender wants a completion. */
 export const WANTS_COMPLETION = 1;
@@ -23,4 +25,36 @@ export function packetAt(store: Store, row: number): Packet {
     wantsCompletion: (store.word(row, Row.flags) & WANTS_COMPLETION) !== 0,
     header: copyOf(store.arena, offset - headerBytes, headerBytes),
   };
+}
+
+/** Takes packets out of a store one by one; their bytes are copied together. */
+export class PacketTaker {
+  #store: Store | null = null;
+  #generation = 0;
+  #part: SlabPart = { buffer: new ArrayBuffer(0), shift: 0 };
+
+  /** The next packet of a store that has one. */
+  take(store: Store): Packet {
+    if (store !== this.#store || store.generation !== this.#generation) this.#copy(store);
+    const row = store.position;
+    store.position = row + 1;
+    const { buffer, shift } = this.#part;
+    const start = store.word(row, Row.offset) + shift;
+    const flags = store.word(row, Row.flags);
+    const headerBytes = store.headerBytes(row);
+    return {
+      type: store.word(row, Row.type),
+      payload: new Uint8Array(buffer, start, store.word(row, Row.length)),
+      transactionId: joinId(store.word(row, Row.idLow), store.word(row, Row.idHigh)),
+      wantsCompletion: (flags & WANTS_COMPLETION) !== 0,
+      header: headerBytes === 0 ? noHeader : new Uint8Array(buffer, start - headerBytes, headerBytes),
+    };
+  }
+
+  #copy(store: Store): void {
+    const start = store.unreadStart;
+    this.#part = partOf(store.arena, start, store.unreadEnd - start);
+    this.#store = store;
+    this.#generation = store.generation;
+  }
 }

@@ -92,6 +92,18 @@ export function trySend(core: ChannelCore, packet: OutgoingPacket): boolean {
   return false;
 }
 
+/** The same for a plain packet without options: the quick way. */
+export function trySendPlain(core: ChannelCore, payload: Uint8Array): boolean {
+  core.checkOpen();
+  const status = core.outbox.writePlain(PacketType.inband, payload);
+  if (status === 0) return true;
+  if (core.ending !== null) throw core.errorOfEnding();
+  const packet = outgoing(payload, {});
+  if (status !== Status.full) throw sizeError(core, packet);
+  checkSize(core, packet);
+  return false;
+}
+
 /** Sends what fits. */
 export function trySendMany(core: ChannelCore, payloads: readonly Uint8Array[], packet: OutgoingPacket): number {
   core.checkOpen();

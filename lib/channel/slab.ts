@@ -11,8 +11,24 @@ const largestShare = slabBytes / 4;
 
 const nothing: Uint8Array = new Uint8Array(0);
 
-let slab = nothing;
+let slab = new Uint8Array(0);
 let used = 0;
+
+/** Where the copies of many packets are: views on it are made one by one. */
+export interface SlabPart {
+  readonly buffer: ArrayBuffer;
+  /** What to add to an offset in the source to get one in the buffer. */
+  readonly shift: number;
+}
+
+/** A copy of `length` bytes of `source` at `offset`, a multiple of 8, to be cut into views. */
+export function partOf(source: Uint8Array, offset: number, length: number): SlabPart {
+  if (length > largestShare)
+    return { buffer: source.slice(offset, offset + length).buffer as ArrayBuffer, shift: -offset };
+  const start = reserve(length);
+  slab.set(source.subarray(offset, offset + length), start);
+  return { buffer: slab.buffer, shift: start - offset };
+}
 
 /** A copy of `length` bytes of `source` at `offset`. */
 export function copyOf(source: Uint8Array, offset: number, length: number): Uint8Array {

@@ -13,6 +13,8 @@ export class Store {
   /** Rows in use, and the first one that was not read. */
   count = 0;
   position = 0;
+  /** Changes whenever the bytes do. */
+  generation = 0;
   /** A script holds a batch on it: not to be overwritten. */
   isLent = false;
 
@@ -31,7 +33,7 @@ export class Store {
   }
 
   get unreadBytes(): number {
-    return this.unread === 0 ? 0 : this.#end() - this.#start();
+    return this.unread === 0 ? 0 : this.unreadEnd - this.unreadStart;
   }
 
   word(row: number, position: number): number {
@@ -45,9 +47,9 @@ export class Store {
 
   /** The unread packets in memory of their own; this store is empty then. */
   takeUnread(): Store {
-    const start = this.#start();
+    const start = this.unreadStart;
     const copy = new Store(
-      this.arena.slice(start, this.#end()),
+      this.arena.slice(start, this.unreadEnd),
       this.rows.slice(this.position * ROW_WORDS, this.count * ROW_WORDS),
     );
     copy.count = this.unread;
@@ -60,6 +62,7 @@ export class Store {
   }
 
   clear(): void {
+    this.generation += 1;
     this.count = 0;
     this.position = 0;
   }
@@ -69,12 +72,12 @@ export class Store {
     return Math.max(0, ((this.word(row, Row.flags) >>> 16) - 2) * 8);
   }
 
-  // Packets lie in the arena in the order of their rows.
-  #start(): number {
+  /** Where the bytes of the unread packets start and end: they lie in the arena in the order of their rows. */
+  get unreadStart(): number {
     return this.word(this.position, Row.offset) - this.headerBytes(this.position);
   }
 
-  #end(): number {
+  get unreadEnd(): number {
     return this.word(this.count - 1, Row.offset) + this.word(this.count - 1, Row.length);
   }
 }
