@@ -128,7 +128,7 @@ function run(tree, commands) {
   const words = [nodeGyp(), ...commands, options.debug ? '--debug' : '--release', `--jobs=${availableParallelism()}`];
   if (headers !== undefined) words.push(`--nodedir=${headers}`);
   if (!options.verbose) words.push('--silent');
-  if (options.sanitize !== undefined) words.push('--', `-Dsanitize=${options.sanitize}`);
+  if (options.sanitize !== undefined && commands.includes('configure')) words.push('--', `-Dsanitize=${options.sanitize}`);
   const { status, error, stdout, stderr } = spawnSync(process.execPath, words, {
     cwd: tree, encoding: 'utf8', stdio: options.verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28,
   });

@@ -60,7 +60,7 @@ export const LeaseEvent = {
 
 /** Why a served node's callback is called; the second argument is given in brackets. */
 export const NodeEvent = {
-  /** First connection [0]: the guest opened the channel. The rings were reset just before; `drain` the host's end to arm it. */
+  /** First connection [0]: the guest opens the channel. The rings were reset just before; its open returns when this has; `drain` to arm. */
   opened: 0,
   /** Last connection gone [0]: the guest closed it. */
   closed: 1,

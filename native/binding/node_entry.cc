@@ -83,7 +83,9 @@ void NodeEntry::OnConnect() {
     }
     watch.Keep(kept_);
     connections_.emplace(fd, std::move(watch));
+    // The guest's open returns with the handshake, so the host has seen to it before, as with a real one.
     if (accepted.value().first) Tell(NodeEvent::kOpened, 0);
+    if (!closed_ && connections_.contains(fd) && server_->Greet(fd) != 0) OnGone(fd);
   }
 }
 

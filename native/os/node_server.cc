@@ -138,10 +138,17 @@ Result<NodeServer::Accepted> NodeServer::Accept() {
   if (connections_.size() >= kMaxConnections) return Errno{EMFILE};
   const bool first = connections_.empty();
   if (first) static_cast<void>(rings_.at(0).host->Reset());
-  if (const int error = SendHandshake(fd.get()); error != 0) return Errno{error};
   const int number = fd.get();
-  connections_.emplace(number, std::move(fd));
+  connections_.emplace(number, Connection{std::move(fd), false});
   return Accepted{number, first};
+}
+
+int NodeServer::Greet(int connection_fd) {
+  const auto found = connections_.find(connection_fd);
+  if (found == connections_.end()) return EBADF;
+  const int error = SendHandshake(connection_fd);
+  found->second.greeted = error == 0;
+  return error;
 }
 
 int NodeServer::SendHandshake(int fd) const {
@@ -186,7 +193,8 @@ void NodeServer::Drop(int connection_fd) { connections_.erase(connection_fd); }
 
 void NodeServer::Wake() {
   wake_count_ += 1;
-  for (const auto& [number, fd] : connections_) {
+  for (const auto& [number, connection] : connections_) {
+    if (!connection.greeted) continue;
     // A broken connection shows in its poll.
     static_cast<void>(
         send(number, &wake_count_, sizeof(wake_count_), MSG_NOSIGNAL | MSG_DONTWAIT));

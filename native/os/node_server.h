@@ -38,10 +38,12 @@ class NodeServer {
 
   struct Accepted {
     int fd;      // stays the server's
-    bool first;  // nobody was connected: the rings were reset before the handshake
+    bool first;  // nobody was connected: the rings were reset
   };
-  // One waiting connection: handshake sent. Errno EAGAIN: none waits. Any other: that one is gone, ask again.
+  // One waiting connection. Errno EAGAIN: none waits. Any other: that one is gone, ask again.
   Result<Accepted> Accept();
+  // Sends the handshake: from then on the guest has the channel open. 0 or an errno.
+  int Greet(int connection_fd);
 
   enum class Heard { kNothing, kDoorbell, kGone };
   struct Message {
@@ -53,7 +55,8 @@ class NodeServer {
   // Forgets and closes it; not before nobody watches it any more.
   void Drop(int connection_fd);
 
-  // 4 bytes to every connection. One whose socket is full has a wake pending.
+  // 4 bytes to every connection that has its handshake; the others look at the rings by themselves when they get it. One
+  // whose socket is full has a wake pending.
   void Wake();
 
   // Takes the monitor bits of all rings: true if one was set. For a timer, as the hypervisor polls.
@@ -97,7 +100,11 @@ class NodeServer {
   Mapping monitor_page_;
   std::map<int, Ring> rings_;
   int next_ring_ = 0;
-  std::map<int, UniqueFd> connections_;
+  struct Connection {
+    UniqueFd fd;
+    bool greeted;
+  };
+  std::map<int, Connection> connections_;
 };
 
 }  // namespace vmbus::os

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { LeaseEvent, NodeEvent, Status } from '../../dist/native/binding.js';
-import { binding, closeLease, DATA_BYTES, End, EventLog, openLease, Pair, RING_BYTES, TestFolder, turn } from './native-pair.js';
+import { LeaseEvent, NodeEvent, OpenStage, Status } from '../../dist/native/binding.js';
+import { binding, closeLease, DATA_BYTES, End, EventLog, type Opened, openLease, Pair, RING_BYTES, TestFolder, turn } from './native-pair.js';
 
-const { EINVAL, EADDRINUSE, ENOENT, ENOTSUP, EPROTO } = constants.errno;
+const { ECONNRESET, EINVAL, EADDRINUSE, ENOENT, ENOTSUP, EPROTO } = constants.errno;
 
 test('a served node is a socket for its owner only, and goes with the node', async () => {
   using folder = new TestFolder();
@@ -201,20 +201,70 @@ test('resetting a ring empties it and lets the host end start afresh', async () 
   assert.equal(binding.largestPayload(pair.host.handle), DATA_BYTES - 32);
 });
 
-test('a node closed in its own callback stays closed', async () => {
+test('a node closed while it is being opened stays closed, and the guest is turned away', async () => {
   using folder = new TestFolder();
   const events: number[] = [];
   const node: number = binding.serveNode(folder.file('uio0'), RING_BYTES, -1, (event) => {
     events.push(event);
     binding.closeNode(node);
   });
-  const lost = new EventLog<number>();
 
-  const { errno, lease } = await openLease(folder.file('uio0'), {}, (event) => lost.push(event));
-  assert.equal(errno, 0);
-  await lost.reach(1);
+  const { errno } = await openLease(folder.file('uio0'), {}, () => undefined);
 
+  assert.equal(errno, constants.errno.ECONNRESET);
   assert.deepEqual(events, [NodeEvent.opened]);
-  assert.deepEqual(lost.seen, [LeaseEvent.rescinded]);
-  await closeLease(lease);
 });
+
+test('a node closed in its own callback stays closed, and the open that it was called for fails', async () => {
+  using folder = new TestFolder();
+  const events: number[] = [];
+  const node: number = binding.serveNode(folder.file('uio0'), RING_BYTES, -1, (event) => {
+    events.push(event);
+    binding.closeNode(node);
+  });
+
+  const { errno, stage } = await openLease(folder.file('uio0'));
+  await turn();
+
+  assert.equal(errno, ECONNRESET);
+  assert.equal(stage, OpenStage.connect);
+  assert.deepEqual(events, [NodeEvent.opened]);
+});
+
+test('what the host writes when it hears of the opening is there when the guest has opened', async () => {
+  using folder = new TestFolder();
+  const path = folder.file('uio0');
+  const node: number = binding.serveNode(path, RING_BYTES, -1, (event) => {
+    if (event !== NodeEvent.opened) return;
+    const host = new End(binding.attachHost(node, 0));
+    host.send(Uint8Array.of(9));
+  });
+
+  const { errno, lease } = await openLease(path);
+  assert.equal(errno, 0);
+  const guest = new End(binding.attachPrimary(lease));
+
+  assert.equal(guest.drain(), 1);
+  assert.equal(guest.payload(0)[0], 9);
+  await closeLease(lease);
+  binding.closeNode(node);
+});
+
+test('a guest that closes and opens at once finds its rings reset and is told as closed and opened', async () => {
+  await using pair = await Pair.open();
+  pair.host.send(new Uint8Array(8));
+
+  const [, again] = await Promise.all([closeLease(pair.lease), closeThenOpen(pair)]);
+
+  const guest = new End(binding.attachPrimary(again.lease));
+  assert.equal(guest.inspect('inWrite'), 0);
+  assert.deepEqual(pair.nodeEvents.seen.map(([event]) => event), [NodeEvent.opened, NodeEvent.closed, NodeEvent.opened]);
+  await closeLease(again.lease);
+});
+
+async function closeThenOpen(pair: Pair): Promise<Opened> {
+  for (;;) {
+    const opened = await openLease(pair.path);
+    if (opened.stage !== OpenStage.lock) return opened;
+  }
+}
