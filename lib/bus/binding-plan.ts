@@ -55,6 +55,11 @@ export function removingId(root: string, record: BindingRecord): Step[] {
   ];
 }
 
+/** The steps as they are shown. */
+export function shownSteps(steps: readonly Step[]): PlanStep[] {
+  return steps.map(({ what, path, write }) => ({ what, path, write }));
+}
+
 /** Files of a driver. */
 export function driverFolder(root: string, driver: string): string {
   return under(root, 'sys/bus/vmbus/drivers', driver);

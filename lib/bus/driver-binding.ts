@@ -11,7 +11,7 @@ import { invalidValue, outOfRange, VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
 import { deviceGone, moduleMissing } from './bind-refusal.js';
 import { withLock } from './binding-lock.js';
-import { driverFolder, type Step, takingPlan, uioDriver } from './binding-plan.js';
+import { driverFolder, type Step, shownSteps, takingPlan, uioDriver } from './binding-plan.js';
 import { createRecord, driverName, readRecord, replaceRecord } from './binding-record.js';
 import { carryOut, runSteps } from './binding-steps.js';
 import { readDevice } from './device-reader.js';
@@ -207,7 +207,7 @@ function held(
       device: request.id,
       driver: request.driver,
       previousDriver: current.driver,
-      steps,
+      steps: shownSteps(steps),
       uses,
       dryRun: request.options.dryRun === true,
       warnings: warnings.map((hazard) => hazard.explanation),

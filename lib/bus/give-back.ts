@@ -6,7 +6,7 @@
 // on the host with its callback armed, and crash at the next interrupt.
 
 import { VmbusError } from '../errors.js';
-import { givingBackPlan, removingId, type Step, uioDriver } from './binding-plan.js';
+import { givingBackPlan, removingId, type Step, shownSteps, uioDriver } from './binding-plan.js';
 import { readRecord, removeRecord } from './binding-record.js';
 import { type Action, carryOut } from './binding-steps.js';
 import { boundDriver, readDevice } from './device-reader.js';
@@ -53,10 +53,20 @@ export function* giveBack(
   const isAssumed = record.since === assumedSince;
   // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now.
   if (!isAssumed && readRecord(root, record.device)?.since !== record.since) return nothingToDo(root, record);
+  if (rootKind(root) === 'simulated') yield* letGo(root, record);
   const plan = planGiveBack(root, readDevice(root, record.device), record, options);
   yield* carryOut({ root, id: record.device }, plan.steps);
   if (!isAssumed) removeRecord(root, record.device);
-  return { ...nothingToDo(root, record), steps: plan.steps, warnings: plan.warnings };
+  return { ...nothingToDo(root, record), steps: shownSteps(plan.steps), warnings: plan.warnings };
+}
+
+/** A simulated host hears of a closed node a little later than a kernel, which is told by close(2) itself. */
+function* letGo(root: string, record: BindingRecord): Generator<Action, void, number> {
+  for (const pauseMs of [1, 5, 20, 50, 100, 200]) {
+    const device = readDevice(root, record.device);
+    if (device === null || uioHolders(device).length === 0) return;
+    yield { pauseMs };
+  }
 }
 
 /** The answer for a device that needs nothing. */

@@ -9,7 +9,7 @@ import { VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
 import { deviceGone } from './bind-refusal.js';
 import { withLock } from './binding-lock.js';
-import { uioDriver } from './binding-plan.js';
+import { shownSteps, uioDriver } from './binding-plan.js';
 import { readRecord, readRecords } from './binding-record.js';
 import { runSteps } from './binding-steps.js';
 import { boundDriver, readDevice } from './device-reader.js';
@@ -45,7 +45,7 @@ export async function restoreRecord(
   if (options.dryRun === true) {
     const device = readDevice(root, record.device);
     const { steps, warnings } = planGiveBack(root, device, record, options);
-    return { device: record.device, driver: device?.driver ?? null, steps, warnings, dryRun: true };
+    return { device: record.device, driver: device?.driver ?? null, steps: shownSteps(steps), warnings, dryRun: true };
   }
   // A simulated host takes its tree with it: then nobody holds anything.
   if (!existsSync(under(root, 'sys/bus/vmbus')))

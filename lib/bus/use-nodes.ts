@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Which processes hold a device's nodes: open, or mapped.
-// Called by device-use.ts and restore.ts. Source: proc_pid_fd(5), proc_pid_maps(5); in a simulated tree the nodes are
-// unix sockets, whose connections stand in the machine's own /proc/net/unix.
+// Called by device-use.ts and restore.ts. Source: proc_pid_fd(5), proc_pid_maps(5). In a simulated
+// tree the nodes are sockets: simulated-nodes.ts.
 
 import { readlinkSync } from 'node:fs';
 
 import { listFolder, readSmallFileOrNull } from './attributes.js';
 import { readTableLines } from './proc-table.js';
 import { rootKind, under } from './root.js';
+import { connectedNodes } from './simulated-nodes.js';
 
 /** A process that holds a node. */
 export interface NodeHolder {
@@ -63,16 +64,8 @@ function commandOf(process: string): string {
   return command.length > 80 ? `${command.slice(0, 79)}…` : command;
 }
 
-/** Accepted connections carry the path of the socket they came to; the listening one has a flag. */
 function simulatedHolders(root: string, isWanted: (path: string) => boolean): NodeHolder[] {
-  const listening = 0x10000;
-  return readTableLines('/proc/net/unix')
-    .slice(1)
-    .flatMap((line): NodeHolder[] => {
-      const match = /^\S+ \S+ \S+ ([0-9A-F]{8}) \S+ (\S+)\s+\d+ (\/.*)$/.exec(line);
-      const [, flags = '', , path = ''] = match ?? [];
-      if (!path.startsWith(`${root}/`) || (Number.parseInt(flags, 16) & listening) !== 0) return [];
-      const node = path.slice(root.length);
-      return isWanted(node) ? [{ node, pid: 0, command: 'a process', how: 'open' }] : [];
-    });
+  return connectedNodes(root)
+    .filter(isWanted)
+    .map((node) => ({ node, pid: 0, command: 'a process', how: 'open' }));
 }
