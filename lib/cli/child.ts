@@ -5,15 +5,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Context } from './context.js';
 import { UsageError } from './usage-error.js';
 
 /** How a command is run. */
 export interface ChildOptions {
-  readonly signal: AbortSignal;
   /** Variables added to the environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Ends the command after so long. */
-  readonly limitMs?: number;
+  readonly limitMs?: number | undefined;
 }
 
 /** How a command ended. */
@@ -23,36 +23,37 @@ export interface ChildEnd {
   readonly timedOut: boolean;
 }
 
-/** Time between asking a command to end and the next, less polite way. */
-const graceMs = { interrupt: 1000, terminate: 5000 };
+/** Ways to end a command, each so many ms after the first. */
+const steps = [
+  ['SIGTERM', 0],
+  ['SIGKILL', 5000],
+] as const;
 
-/** Runs a command with our streams. @throws UsageError when it cannot be started */
-export async function runChild(words: readonly string[], { signal, env, limitMs }: ChildOptions): Promise<ChildEnd> {
-  const [program = '', ...rest] = words;
+/** Runs the command after `--` with our streams. @throws UsageError when it cannot be started */
+export async function runChild(
+  { command, signal, lendTerminal }: Context,
+  { env, limitMs }: ChildOptions,
+): Promise<ChildEnd> {
+  const [program = '', ...rest] = command;
+  signal.throwIfAborted();
+  const takeBack = process.stdin.isTTY ? lendTerminal() : () => undefined;
   const child = spawn(program, rest, { stdio: 'inherit', env: { ...process.env, ...env } });
   const timers: NodeJS.Timeout[] = [];
   let timedOut = false;
-  const stop = (firstMs: number): void => {
-    timers.push(
-      setTimeout(() => child.kill('SIGTERM'), firstMs),
-      setTimeout(() => child.kill('SIGKILL'), firstMs + graceMs.terminate),
-    );
+  const stop = (): void => {
+    for (const [name, afterMs] of steps) timers.push(setTimeout(() => child.kill(name), afterMs));
   };
-  // At Ctrl-C the terminal has told the command too: it gets a moment to end by itself.
-  const onAbort = (): void => stop(graceMs.interrupt);
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  if (limitMs !== undefined)
-    timers.push(
-      setTimeout(() => {
-        timedOut = true;
-        stop(0);
-      }, limitMs),
-    );
+  const onLimit = (): void => {
+    timedOut = true;
+    stop();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  if (limitMs !== undefined) timers.push(setTimeout(onLimit, limitMs));
   try {
     return { status: await ended(child, program), timedOut };
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    takeBack();
+    signal.removeEventListener('abort', stop);
     for (const timer of timers) clearTimeout(timer);
   }
 }

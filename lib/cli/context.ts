@@ -5,6 +5,7 @@
 
 import type { HostProcess } from '../host/index.js';
 import type { Bus } from '../index.js';
+import type { Interruption } from './interruption.js';
 import type { Output } from './output.js';
 import { loadBusSurface } from './surface.js';
 
@@ -24,6 +25,8 @@ export interface Context extends AsyncDisposable {
   readonly signal: AbortSignal;
   /** What stands after `--` on the command line. */
   readonly command: readonly string[];
+  /** See {@link Interruption.lendTerminal}. */
+  readonly lendTerminal: Interruption['lendTerminal'];
   /** The bus the options name. Starts the simulated host of `--sim` at the first call. @throws ERR_VMBUS_NOT_A_GUEST */
   bus(): Promise<Bus>;
   /** The root the options name, for what works without a bus. */
@@ -38,7 +41,7 @@ export interface Context extends AsyncDisposable {
 export interface ContextOptions {
   readonly out: Output;
   readonly options: GlobalOptions;
-  readonly signal: AbortSignal;
+  readonly interruption: Interruption;
   readonly command: readonly string[];
 }
 
@@ -52,6 +55,7 @@ class RunContext implements Context {
   readonly options: GlobalOptions;
   readonly signal: AbortSignal;
   readonly command: readonly string[];
+  readonly lendTerminal: Interruption['lendTerminal'];
   readonly #cleanups: (() => unknown)[] = [];
   #host: HostProcess | null = null;
   #bus: Promise<Bus> | undefined;
@@ -59,7 +63,8 @@ class RunContext implements Context {
   constructor(given: ContextOptions) {
     this.out = given.out;
     this.options = given.options;
-    this.signal = given.signal;
+    this.signal = given.interruption.signal;
+    this.lendTerminal = given.interruption.lendTerminal;
     this.command = given.command;
   }
 

@@ -14,6 +14,11 @@ export interface Interruption {
   readonly signal: AbortSignal;
   /** Exit status it calls for; undefined while there was none. 0 for a broken pipe: the reader has what it wanted. */
   readonly status: number | undefined;
+  /**
+   * Leaves Ctrl-C to a command that runs in this terminal: it has got it as well, and may mean something else by it.
+   * Answers a function that takes it back.
+   */
+  lendTerminal(): () => void;
   /** Gives the signals back to their defaults. */
   stop(): void;
 }
@@ -35,7 +40,11 @@ export function listenForEnd({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' |
     status ??= code;
     controller.abort();
   };
-  const handlers = signals.map((name) => [name, () => end(128 + constants.signals[name])] as const);
+  let isLent = false;
+  const onSignal = (name: (typeof signals)[number]): void => {
+    if (name !== 'SIGINT' || !isLent) end(128 + constants.signals[name]);
+  };
+  const handlers = signals.map((name) => [name, () => onSignal(name)] as const);
   for (const [name, handler] of handlers) process.on(name, handler);
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && status === undefined) stderr.write(`hv: cannot write the output: ${error.message}\n`);
@@ -50,6 +59,12 @@ export function listenForEnd({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' |
     signal: controller.signal,
     get status() {
       return status;
+    },
+    lendTerminal: () => {
+      isLent = true;
+      return () => {
+        isLent = false;
+      };
     },
     stop: () => {
       for (const [name, handler] of handlers) process.off(name, handler);

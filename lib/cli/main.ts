@@ -62,7 +62,7 @@ function makeAction(words: SplitArguments, end: Interruption, answer: (status: n
       await using context = makeContext({
         out: makeOutput(words),
         options: command.optsWithGlobals(),
-        signal: end.signal,
+        interruption: end,
         command: words.command,
       });
       const answered = await work(context, ...args);

@@ -3,9 +3,11 @@
 // The verbs that open a channel, against a simulated host: ping, send, recv, dump, and the demonstration.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { run, start } from './cli-run.js';
+import { main, run, start } from './cli-run.js';
 
 test('ping counts what came back and ends with status 0', async () => {
   const { status, stdout, stderr } = await run([
@@ -202,6 +204,28 @@ test('the demonstration draws in ASCII where the locale has nothing else', async
 
   assert.match(stdout, /^[\n\x20-\x7e]*$/);
   assert.match(stdout, /\|#+ \d+/);
+});
+
+test('on a terminal the progress is drawn over, in colour, and nothing of it is left at the end', async (t) => {
+  const shell = spawn('script', ['-qefc', `stty cols 80; "${process.execPath}" "${main}" demo --sim`, '/dev/null'], {
+    env: { PATH: process.env.PATH, TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let screen = '';
+  shell.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    screen += chunk;
+  });
+  const failed = once(shell, 'error').then(() => null);
+  const status = await Promise.race([once(shell, 'close').then(([code]) => code as number), failed]);
+  if (status === null) return t.skip('there is no script(1) to make a terminal with');
+
+  assert.equal(status, 0);
+  assert.match(screen, /\u001b\[36m/);
+  const redrawn = screen.split('\u001b[1A').slice(1);
+  assert.ok(redrawn.length > 3, `drawn over ${redrawn.length} times`);
+  assert.match(screen, /packets.*\/s/);
+  assert.doesNotMatch(screen, /\u001b\[\?/, 'no mode of the terminal is changed');
+  return undefined;
 });
 
 test('Ctrl-C in the middle of the demonstration takes everything away', async () => {

@@ -109,11 +109,7 @@ async function lend(context: Context, binding: DeviceBinding, limitMs: number | 
   const bus = await context.bus();
   const node = bus.device(binding.device).uio?.node;
   const env = { VMBUS_DEVICE: binding.device, VMBUS_ROOT: bus.root, ...(node ? { VMBUS_NODE: node } : {}) };
-  const end = await runChild(context.command, {
-    signal: context.signal,
-    env,
-    ...(limitMs === undefined ? {} : { limitMs }),
-  });
+  const end = await runChild(context, { env, limitMs });
   if (end.timedOut) context.out.note('the time of --rollback-after is over: the command was ended');
   return end.timedOut ? ExitCode.failed : end.status;
 }

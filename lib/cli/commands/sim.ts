@@ -44,7 +44,7 @@ async function serve(context: Context, options: Options): Promise<number | undef
     ...(root ? { root } : {}),
   });
   context.defer(() => host.close());
-  if (command.length > 0) return (await runChild(command, { signal, env: { VMBUS_ROOT: host.root } })).status;
+  if (command.length > 0) return (await runChild(context, { env: { VMBUS_ROOT: host.root } })).status;
   const { pid, devices } = host;
   if (out.json) out.record('vmbus.sim/1', { root: host.root, pid, devices });
   else introduce(context, host.root);

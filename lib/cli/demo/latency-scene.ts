@@ -10,7 +10,7 @@ import { grouped, time } from '../figures.js';
 import type { LatencyResult } from './latency.js';
 import { measureLatency } from './latency.js';
 import type { Stage } from './stage.js';
-import { say } from './stage.js';
+import { say, tell } from './stage.js';
 
 /** What the scene plays with. */
 export interface LatencyScene {
@@ -50,13 +50,14 @@ function draw(stage: Stage, result: LatencyResult, payloadBytes: number): void {
     if (bin.from > result.p99) return paint.bad(text);
     return bin.from > result.p90 ? paint.warn(text) : paint.good(text);
   };
-  say(
-    stage,
-    paint.dim(
-      `${grouped(result.count)} requests of ${payloadBytes} bytes, one after the other, to another process and back`,
-    ),
-  );
-  for (const line of histogram(bins(result.timesUs, classes), { width: barCells, glyphs, label, paint: tint }))
+  const requests = `${grouped(result.count)} requests of ${payloadBytes} bytes`;
+  tell(stage, `${requests}, one after the other, to another process and back`, paint.dim);
+  for (const line of histogram(bins(result.timesUs, classes), {
+    width: Math.min(barCells, out.width - 20),
+    glyphs,
+    label,
+    paint: tint,
+  }))
     say(stage, line);
   say(stage);
   const figures = [

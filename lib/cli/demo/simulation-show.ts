@@ -86,7 +86,7 @@ async function open(
   say(stage, out.paint.dim('await using channel = await openChannel(device)'));
   const { node, in: inRing, out: outRing } = channel.inspect();
   say(stage, `${glyphs.check} channel ${channel.relid} is open at ${node.path}`);
-  say(
+  tell(
     stage,
     `${glyphs.check} rings: ${bytes(outRing.dataBytes)} to the host, ${bytes(inRing.dataBytes)} from it, in memory shared with it`,
   );
@@ -94,7 +94,7 @@ async function open(
   await host.refresh();
   const more = bus.device(binding.device).channels.filter((found) => !found.isPrimary);
   if (more.length > 0)
-    say(
+    tell(
       stage,
       `${glyphs.check} the host offered subchannels on the spot: ${more.map(({ relid, cpu }) => `${relid} ${glyphs.arrow} CPU ${cpu ?? '?'}`).join(', ')}`,
     );

@@ -8,7 +8,7 @@ import { chart } from '../draw/chart.js';
 import { LiveLines } from '../draw/live-line.js';
 import { grouped, short } from '../figures.js';
 import type { Stage } from './stage.js';
-import { say } from './stage.js';
+import { say, tell } from './stage.js';
 import type { TrafficPoint, TrafficResult } from './traffic.js';
 import { rates, runTraffic } from './traffic.js';
 
@@ -20,7 +20,9 @@ export interface TrafficScene {
   readonly payloadBytes: number;
 }
 
+/** Cells of the bar at most, and what stands beside it. */
 const barCells = 40;
+const besideBar = 38;
 const chartRows = 8;
 
 /** Plays the scene. */
@@ -47,7 +49,7 @@ export async function playTraffic(
 }
 
 function progressLine({ out, glyphs }: Stage, { ms, packets }: TrafficPoint, fraction: number): string {
-  const { done, open } = progress(fraction, barCells, glyphs);
+  const { done, open } = progress(fraction, Math.max(8, Math.min(barCells, out.width - besideBar)), glyphs);
   const rate = ms > 0 ? (packets / ms) * 1000 : 0;
   return `  ${out.paint.accent(done)}${out.paint.dim(open)} ${grouped(packets)} packets  ${out.paint.bold(`${short(rate)}/s`)}`;
 }
@@ -60,9 +62,10 @@ function drawChart(stage: Stage, result: TrafficResult): void {
   const to = `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
   const lines = chart(values, { columns, rows: chartRows, glyphs, label: short, from: '0', to });
   const wire = (result.packets * result.payloadBytes * 2) / seconds;
-  say(
+  tell(
     stage,
-    out.paint.dim(`packets of ${result.payloadBytes} bytes there and back, per second; ${short(wire)}B/s of payload`),
+    `packets of ${result.payloadBytes} bytes there and back, per second; ${short(wire)}B/s of payload`,
+    out.paint.dim,
   );
   // The axis and its labels stay as they are, the plot gets the colour.
   for (const [i, line] of lines.entries())

@@ -2,6 +2,7 @@
 //
 // Lines that are drawn over while they change: on a terminal only; elsewhere just their last state is printed.
 
+import { stripVTControlCharacters } from 'node:util';
 import type { Output } from '../output.js';
 
 /** Time between two drawings; more would flicker and cost what is being measured. */
@@ -40,7 +41,14 @@ export class LiveLines {
   #draw(lines: readonly string[]): void {
     const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : '';
     const end = this.#out.isTerminal ? '\u001b[K\n' : '\n';
-    this.#out.raw(up + lines.map((line) => line + end).join(''));
+    this.#out.raw(up + lines.map((line) => this.#fit(line) + end).join(''));
     this.#drawn = this.#out.isTerminal ? lines.length : 0;
+  }
+
+  /** A line that breaks would put the next drawing into the wrong place: it loses its end, and its colours. */
+  #fit(line: string): string {
+    if (!this.#out.isTerminal) return line;
+    const cells = [...stripVTControlCharacters(line)];
+    return cells.length <= this.#out.width ? line : cells.slice(0, this.#out.width).join('');
   }
 }
