@@ -4,6 +4,11 @@
 
 import type { ChannelAttributes, Device } from '../index.js';
 
+/** A path of the tree as it would be under `/`: the same in a guest and in its snapshot. */
+function underRoot(device: Device, path: string): string {
+  return device.root === '/' ? path : path.slice(device.root.length);
+}
+
 /** A device, without the files of its channels. */
 export function deviceJson(device: Device): Record<string, unknown> {
   return {
@@ -18,17 +23,10 @@ export function deviceJson(device: Device): Record<string, unknown> {
     driverOverride: device.driverOverride,
     numaNode: device.numaNode,
     monitorId: device.monitorId,
-    uio: device.uio && { name: device.uio.name, node: device.uio.node },
+    uio: device.uio && { ...device.uio, node: underRoot(device, device.uio.node) },
     children: device.children.map(({ kind, name, title }) => ({ kind, name, title })),
     cpuMap: device.cpuMap.map(({ relid, cpu }) => ({ relid, cpu })),
-    path: device.path,
-  };
-}
-
-/** What `-v` adds: the rings as the kernel shows them, and every channel. */
-export function deviceDetailJson(device: Device): Record<string, unknown> {
-  return {
-    ...deviceJson(device),
+    path: underRoot(device, device.path),
     modalias: device.modalias,
     vendor: device.vendor,
     deviceIndex: device.deviceIndex,
@@ -36,12 +34,20 @@ export function deviceDetailJson(device: Device): Record<string, unknown> {
     clientMonitor: device.clientMonitor,
     in: device.in,
     out: device.out,
-    channels: device.channels.map(channelJson),
+    unreadable: device.unreadable,
+  };
+}
+
+/** A device with every channel, as `hv ls --json` has it. */
+export function deviceDetailJson(device: Device): Record<string, unknown> {
+  return {
+    ...deviceJson(device),
+    channels: device.channels.map((channel) => channelJson(device, channel)),
   };
 }
 
 /** One channel. Counters are numbers; beyond 2^53 they are decimal text. */
-export function channelJson(channel: ChannelAttributes): Record<string, unknown> {
+export function channelJson(device: Device, channel: ChannelAttributes): Record<string, unknown> {
   return {
     relid: channel.relid,
     primary: channel.isPrimary,
@@ -61,6 +67,7 @@ export function channelJson(channel: ChannelAttributes): Record<string, unknown>
     intrOutEmpty: channel.intrOutEmpty,
     outFullFirst: channel.outFullFirst,
     outFullTotal: channel.outFullTotal,
-    ring: channel.ring,
+    ring: channel.ring && { ...channel.ring, path: underRoot(device, channel.ring.path) },
+    unreadable: channel.unreadable,
   };
 }

@@ -31,43 +31,61 @@ const sameMs = 500;
 
 /** Listens for signals and for a broken pipe. */
 export function listenForEnd({ stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>): Interruption {
-  const controller = new AbortController();
-  let status: number | undefined;
-  let sinceMs = 0;
-  const end = (code: number): void => {
-    if (status !== undefined && performance.now() - sinceMs > sameMs) process.exit(code);
-    if (status === undefined) sinceMs = performance.now();
-    status ??= code;
-    controller.abort();
-  };
-  let isLent = false;
-  const onSignal = (name: (typeof signals)[number]): void => {
-    if (name !== 'SIGINT' || !isLent) end(128 + constants.signals[name]);
-  };
-  const handlers = signals.map((name) => [name, () => onSignal(name)] as const);
-  for (const [name, handler] of handlers) process.on(name, handler);
+  const listener = new EndListener();
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && status === undefined) stderr.write(`hv: cannot write the output: ${error.message}\n`);
-    status ??= error.code === 'EPIPE' ? 0 : 1;
-    // The last words may turn out to be lost when the command itself is over.
-    process.exitCode = status;
-    controller.abort();
+    if (error.code !== 'EPIPE' && listener.status === undefined) {
+      stderr.write(`hv: cannot write the output: ${error.message}\n`);
+    }
+    listener.endOutput(error.code === 'EPIPE' ? 0 : 1);
   });
   // Who does not listen to errors is not told of any.
   stderr.on('error', () => undefined);
-  return {
-    signal: controller.signal,
-    get status() {
-      return status;
-    },
-    lendTerminal: () => {
-      isLent = true;
-      return () => {
-        isLent = false;
-      };
-    },
-    stop: () => {
-      for (const [name, handler] of handlers) process.off(name, handler);
-    },
+  return listener;
+}
+
+class EndListener implements Interruption {
+  readonly #controller = new AbortController();
+  readonly #handlers = signals.map((name) => [name, () => this.#onSignal(name)] as const);
+  #status: number | undefined;
+  #sinceMs = 0;
+  #isLent = false;
+
+  constructor() {
+    for (const [name, handler] of this.#handlers) process.on(name, handler);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  readonly lendTerminal = (): (() => void) => {
+    this.#isLent = true;
+    return () => {
+      this.#isLent = false;
+    };
   };
+
+  stop(): void {
+    for (const [name, handler] of this.#handlers) process.off(name, handler);
+  }
+
+  endOutput(status: number): void {
+    this.#status ??= status;
+    // The last words may turn out to be lost when the command itself is over.
+    process.exitCode = this.#status;
+    this.#controller.abort();
+  }
+
+  #onSignal(name: (typeof signals)[number]): void {
+    if (name === 'SIGINT' && this.#isLent) return;
+    const status = 128 + constants.signals[name];
+    if (this.#status !== undefined && performance.now() - this.#sinceMs > sameMs) process.exit(status);
+    if (this.#status === undefined) this.#sinceMs = performance.now();
+    this.#status ??= status;
+    this.#controller.abort();
+  }
 }

@@ -61,7 +61,7 @@ function printJson(bus: Bus, rows: readonly Row[], { out, hidden }: { out: Outpu
   const channels = rows.map(({ device, channel }) => ({
     device: device.id,
     class: device.class.name,
-    ...channelJson(channel),
+    ...channelJson(device, channel),
   }));
   out.document('vmbus.channels/1', { root: bus.root, kind: bus.kind, channels, hidden });
 }

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import type { Device } from '../../index.js';
 import type { Context } from '../context.js';
-import { deviceDetailJson, deviceJson } from '../device-json.js';
+import { deviceDetailJson } from '../device-json.js';
 import { busTree, childrenText, cpusText, deviceBlock, driverText, stateText } from '../device-text.js';
 import { glyphsFor } from '../draw/glyphs.js';
 import { findHidden, noteHidden } from '../hidden.js';
@@ -26,7 +26,7 @@ export function define(command: Command, action: Action): void {
     .option('-t, --tree', 'show a tree, with children and channels')
     .option(
       '-v, --verbose',
-      'say more: GUIDs and channels; -vv: everything',
+      'say more: GUIDs and channels; -vv: everything (as --json always does)',
       (_: string, before: number) => before + 1,
       0,
     )
@@ -47,11 +47,10 @@ async function list(context: Context, name: string | undefined, options: LsOptio
   const bus = await context.bus();
   const devices = name === undefined ? bus.devices() : [bus.device(name)];
   const verbosity = options.verbose ?? 0;
-  const hidden = findHidden(devices, { channels: verbosity > 0 });
+  const hidden = findHidden(devices, { channels: out.json || verbosity > 0 });
   if (out.json) {
-    const describe = verbosity > 0 ? deviceDetailJson : deviceJson;
     const { root, kind, hibernation } = bus;
-    return out.document('vmbus.ls/1', { root, kind, hibernation, devices: devices.map(describe), hidden });
+    return out.document('vmbus.ls/1', { root, kind, hibernation, devices: devices.map(deviceDetailJson), hidden });
   }
   const style = { paint: out.paint, glyphs: glyphsFor(out.unicode), verbosity };
   if (options.tree) out.line(busTree(bus, devices, style).join('\n'));

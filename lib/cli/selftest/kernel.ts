@@ -4,70 +4,57 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Bus } from '../../index.js';
+import type { Bus, Device } from '../../index.js';
 import { kernelHazards, kernelVersion } from '../../index.js';
 import type { Probe } from './types.js';
 
 /** Probes the kernel behind a bus. */
 export function probeKernel(bus: Bus): Probe[] {
   const devices = bus.devices();
-  const drivers = path.join(bus.root, 'sys/bus/vmbus/drivers');
-  const has = (entry: string): boolean => existsSync(path.join(drivers, entry));
-  const version = kernelVersion(bus.root);
-  const hazards = kernelHazards(bus.root);
-  const lent = devices.filter((device) => device.uio !== null);
-  const rings = devices.flatMap((device) => device.channels).filter((channel) => channel.ring !== null);
+  return [...probeVersion(bus), ...probeBinding(bus, devices), probeRings(devices), probeMaps(devices)];
+}
+
+function probeVersion({ root }: Bus): Probe[] {
+  const { release, upstream } = kernelVersion(root);
+  const hazards = kernelHazards(root).map(({ id, severity }) => ({ id, severity }));
   return [
-    {
-      id: 'kernel.version',
-      status: version.upstream ? 'pass' : 'skip',
-      detail: version.release || 'hidden',
-      facts: { upstream: version.upstream },
-    },
+    { id: 'kernel.version', status: upstream ? 'pass' : 'skip', detail: release || 'hidden', facts: { upstream } },
     {
       id: 'kernel.hazards',
       status: hazards.length > 0 ? 'differs' : 'pass',
       detail: hazards.map(({ id }) => id).join(', ') || 'none known',
-      facts: { hazards: hazards.map(({ id, severity }) => ({ id, severity })) },
-    },
-    presence(
-      'kernel.uio-driver',
-      has('uio_hv_generic'),
-      'uio_hv_generic is registered',
-      'uio_hv_generic is not loaded: modprobe uio_hv_generic',
-    ),
-    presence('kernel.dynamic-ids', has('uio_hv_generic/new_id'), 'takes dynamic ids', 'no new_id to write to'),
-    presence(
-      'kernel.driver-override',
-      devices.some(({ path: folder }) => existsSync(path.join(folder, 'driver_override'))),
-      'devices can be reserved for a driver',
-      'no driver_override',
-    ),
-    presence(
-      'kernel.hibernation',
-      bus.hibernation !== null,
-      `hibernation is ${bus.hibernation ? 'on' : 'off'}`,
-      'no hibernation attribute (before 5.12)',
-    ),
-    {
-      id: 'kernel.rings',
-      status: rings.length > 0 ? 'pass' : 'absent',
-      detail:
-        rings.length > 0
-          ? `${rings.length} rings in sysfs`
-          : 'no ring in sysfs; they show on devices bound to uio_hv_generic only',
-      facts: { sizes: [...new Set(rings.map((channel) => channel.ring?.sizeBytes ?? 0))] },
-    },
-    {
-      id: 'uio.maps',
-      status: lent.length > 0 ? 'pass' : 'absent',
-      detail:
-        lent.length > 0 ? `${lent.length} devices are bound to uio_hv_generic` : 'no device is bound to uio_hv_generic',
-      facts: {
-        maps: lent.map(({ uio }) => uio?.maps.map(({ name, sizeBytes, offset }) => ({ name, sizeBytes, offset }))),
-      },
+      facts: { hazards },
     },
   ];
+}
+
+function probeBinding({ root, hibernation }: Bus, devices: readonly Device[]): Probe[] {
+  const driver = path.join(root, 'sys/bus/vmbus/drivers/uio_hv_generic');
+  const override = devices.some(({ path: folder }) => existsSync(path.join(folder, 'driver_override')));
+  return [
+    presence('kernel.uio-driver', existsSync(driver), 'uio_hv_generic is registered', 'uio_hv_generic is not loaded'),
+    presence('kernel.dynamic-ids', existsSync(path.join(driver, 'new_id')), 'takes dynamic ids', 'no new_id'),
+    presence('kernel.driver-override', override, 'devices can be reserved for a driver', 'no driver_override'),
+    presence('kernel.hibernation', hibernation !== null, `is ${hibernation ? 'on' : 'off'}`, 'not told (before 5.12)'),
+  ];
+}
+
+function probeRings(devices: readonly Device[]): Probe {
+  const rings = devices.flatMap(({ channels }) => channels).flatMap(({ ring }) => (ring ? [ring.sizeBytes] : []));
+  const facts = { sizes: [...new Set(rings)] };
+  if (rings.length > 0) return { id: 'kernel.rings', status: 'pass', detail: `${rings.length} rings in sysfs`, facts };
+  return {
+    id: 'kernel.rings',
+    status: 'absent',
+    detail: 'none in sysfs: only devices bound to uio_hv_generic show them',
+  };
+}
+
+function probeMaps(devices: readonly Device[]): Probe {
+  const lent = devices.flatMap(({ uio }) => (uio ? [uio] : []));
+  const detail = `${lent.length || 'no'} device${lent.length === 1 ? '' : 's'} bound to uio_hv_generic`;
+  const maps = lent.map((uio) => uio.maps.map(({ name, sizeBytes, offset }) => ({ name, sizeBytes, offset })));
+  return { id: 'uio.maps', status: lent.length > 0 ? 'pass' : 'absent', detail, facts: { maps } };
 }
 
 function presence(id: string, isThere: boolean, yes: string, no: string): Probe {
