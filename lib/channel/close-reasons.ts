@@ -101,7 +101,7 @@ export function timeoutError(name: ChannelName, operation: string, timeoutMs: nu
     {
       ...details(name),
       facts: { operation, timeoutMs, why },
-      hint: `hv channels show ${name.relid} tells how full the rings are`,
+      hint: `hv channels ${name.device} shows how full the rings are`,
     },
   );
 }

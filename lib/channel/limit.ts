@@ -4,6 +4,8 @@
 // Called by: outbox.ts, request.ts, inbox-wait.ts, open.ts, subchannel.ts.
 // Timers of waits on an open channel don't keep the process alive: the channel does, unless it was unref'd.
 
+import { unwatchAbort, watchAbort } from './abort-watch.js';
+
 /** What limits a wait. */
 export interface Patience {
   readonly signal?: AbortSignal | undefined;
@@ -23,7 +25,7 @@ export class Limit {
   constructor(patience: Patience, giveUp: (error: unknown) => void, timedOut?: (timeoutMs: number) => Error) {
     this.#giveUp = giveUp;
     this.#signal = patience.signal;
-    this.#signal?.addEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) watchAbort(this.#signal, this.#onAbort);
     const { timeoutMs } = patience;
     if (timeoutMs === undefined) return;
     this.#timer = setTimeout(() => {
@@ -42,6 +44,6 @@ export class Limit {
   /** The wait is over. */
   clear(): void {
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined) unwatchAbort(this.#signal, this.#onAbort);
   }
 }

@@ -6,6 +6,7 @@
 import type { Device } from '../bus/types.js';
 import { invalidType } from '../errors.js';
 import { Status } from '../native/binding.js';
+import { unwatchAbort, watchAbort } from './abort-watch.js';
 import { checkOpenOptions } from './arguments.js';
 import { ChannelCore } from './channel-core.js';
 import { type ChannelName, reasonOfStatus } from './close-reasons.js';
@@ -101,6 +102,6 @@ function closeOnAbort(core: ChannelCore, signal: AbortSignal): void {
     onAbort();
     return;
   }
-  signal.addEventListener('abort', onAbort);
-  void core.closed.then(() => signal.removeEventListener('abort', onAbort));
+  watchAbort(signal, onAbort);
+  void core.closed.then(() => unwatchAbort(signal, onAbort));
 }

@@ -194,7 +194,9 @@ export interface FakeChannel {
 }
 
 /** An open channel on a fake addon. */
-export async function openFake(sizes: { arenaBytes?: number; batchPackets?: number } = {}): Promise<FakeChannel> {
+export async function openFake(
+  sizes: { arenaBytes?: number; batchPackets?: number; isPolled?: boolean } = {},
+): Promise<FakeChannel> {
   const fake = new FakeBinding();
   const registry = new LeaseRegistry(fake.binding);
   const opening = registry.open(name, '/dev/fake', plan, {});
@@ -206,7 +208,7 @@ export async function openFake(sizes: { arenaBytes?: number; batchPackets?: numb
     handle: 5,
     ringFile: null,
     monitorId: null,
-    isPolled: false,
+    isPolled: sizes.isPolled ?? false,
     claim: lease.claim(name.relid),
     ticket: null,
     arenaBytes: sizes.arenaBytes ?? 4096,

@@ -147,6 +147,23 @@ describe('the inbox', () => {
   });
 });
 
+describe('a polled channel', () => {
+  it('finds packets that no wake tells of, and is not looked at while nobody waits', async () => {
+    const { fake, channel } = await openFake({ isPolled: true });
+    const iterator = channel[Symbol.asyncIterator]();
+    for (let i = 0; i < 5; i++) {
+      const next = iterator.next();
+      fake.inbound.push(...numbered(1, i));
+      assert.equal((await keepAlive(next)).value?.payload[0], i);
+    }
+
+    // The timer notices once that nobody waits, and stops.
+    const drains = fake.drains;
+    await keepAlive(new Promise((resolve) => setTimeout(resolve, 50)));
+    assert.equal(fake.drains, drains);
+  });
+});
+
 describe('batches', () => {
   it('come as the host sent them, in one object that is reused', async () => {
     const { fake, channel } = await openFake();

@@ -324,6 +324,23 @@ describe('request()', () => {
     assert.deepEqual([channel.stats().pendingRequests, channel.stats().queuedSends], [0, 0]);
   });
 
+  it('may share its signal with any number of others: Node sees no leak', async () => {
+    const { channel } = await openFake();
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', onWarning);
+    const abort = new AbortController();
+    const all = Array.from({ length: 100 }, () => channel.request(bytes(1), { signal: abort.signal }));
+
+    abort.abort('all');
+
+    const results = await Promise.allSettled(all);
+    await turn();
+    process.off('warning', onWarning);
+    assert.ok(results.every((result) => result.status === 'rejected' && result.reason === 'all'));
+    assert.deepEqual(warnings, []);
+  });
+
   it('is never given id 0, nor an even one', async () => {
     const { fake, channel } = await openFake();
     for (let i = 0; i < 50; i++) void channel.request(bytes(1)).catch(() => undefined);
