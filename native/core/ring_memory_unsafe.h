@@ -11,6 +11,7 @@
 #ifndef VMBUS_CORE_RING_MEMORY_UNSAFE_H_
 #define VMBUS_CORE_RING_MEMORY_UNSAFE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,8 +38,38 @@ constexpr bool IsUsableRing(const RingMemory& ring) {
          ring.data_size >= kMinDataBytes && ring.data_size <= kMaxDataBytes;
 }
 
-// The data area, with copies that wrap at its end. Positions that a copy may start at are <
-// data_size; what reaches over the end continues at 0, or in the second mapping where there is one.
+// Copies bytes between the ring and private memory. Most packets are short, and calling the library
+// costs more than they do: up to kShortCopy bytes go in pieces of 16, the last of which may overlap
+// the one before it.
+inline constexpr uint32_t kShortCopy = 128;
+
+inline void CopyBytes(std::byte* target, const std::byte* source, uint32_t bytes) {
+  if (bytes > kShortCopy) return void(std::memcpy(target, source, bytes));
+  if (bytes >= 16) {
+    for (uint32_t done = 0; done + 16 < bytes; done += 16) {
+      std::memcpy(target + done, source + done, 16);
+    }
+    std::memcpy(target + bytes - 16, source + bytes - 16, 16);
+  } else if (bytes >= 8) {
+    std::memcpy(target, source, 8);
+    std::memcpy(target + bytes - 8, source + bytes - 8, 8);
+  } else {
+    for (uint32_t done = 0; done < bytes; done++) target[done] = source[done];
+  }
+}
+
+// One aligned unit, read exactly once: the value cannot change between its check and its use.
+inline uint64_t LoadUnit(const std::byte* place) {
+  // SAFETY: units start at multiples of 8 in a page-aligned area, so the access is aligned.
+  return __atomic_load_n(reinterpret_cast<const uint64_t*>(place), __ATOMIC_RELAXED);
+}
+
+inline void StoreUnit(std::byte* place, uint64_t value) {
+  std::memcpy(place, &value, sizeof(value));
+}
+
+// The data area, which wraps at its end. A position is < data_size; what reaches over the end
+// continues at 0, or in the second mapping where there is one.
 class RingData {
  public:
   explicit RingData(const RingMemory& ring)
@@ -48,38 +79,24 @@ class RingData {
 
   uint32_t size() const { return size_; }
 
-  // One aligned unit, read exactly once: the value cannot change between its check and its use.
-  uint64_t LoadUnit(uint32_t position) const {
-    // SAFETY: position is in range and a multiple of 8, the area is page-aligned, so the access is
-    // aligned and inside.
-    const auto* unit = reinterpret_cast<const uint64_t*>(data_ + position);
-    return __atomic_load_n(unit, __ATOMIC_RELAXED);
+  // True when so many bytes lie in one piece.
+  bool IsStraight(uint32_t position, uint32_t bytes) const {
+    return position + bytes <= contiguous_;
   }
 
-  void StoreUnit(uint32_t position, uint64_t value) const {
-    std::memcpy(data_ + position, &value, sizeof(value));
-  }
+  // Where a position is; only as many bytes follow as IsStraight says. One unit always does.
+  std::byte* At(uint32_t position) const { return data_ + position; }
 
   void CopyOut(uint32_t position, std::byte* target, uint32_t bytes) const {
-    if (bytes == 0) return;  // target may be null then
-    if (position + bytes <= contiguous_) [[likely]] {
-      std::memcpy(target, data_ + position, bytes);
-      return;
-    }
-    const uint32_t head = size_ - position;
-    std::memcpy(target, data_ + position, head);
-    std::memcpy(target + head, data_, bytes - head);
+    const uint32_t head = std::min(bytes, size_ - position);
+    CopyBytes(target, data_ + position, head);
+    CopyBytes(target + head, data_, bytes - head);
   }
 
   void CopyIn(uint32_t position, const std::byte* source, uint32_t bytes) const {
-    if (bytes == 0) return;  // source may be null then
-    if (position + bytes <= contiguous_) [[likely]] {
-      std::memcpy(data_ + position, source, bytes);
-      return;
-    }
-    const uint32_t head = size_ - position;
-    std::memcpy(data_ + position, source, head);
-    std::memcpy(data_, source + head, bytes - head);
+    const uint32_t head = std::min(bytes, size_ - position);
+    CopyBytes(data_ + position, source, head);
+    CopyBytes(data_, source + head, bytes - head);
   }
 
  private:

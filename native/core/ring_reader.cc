@@ -19,6 +19,7 @@ constexpr size_t kArenaLimit = INT32_MAX & ~size_t{kUnitBytes - 1};  // offsets 
 
 // The drain loop's own copy of the position, so that the loop works in registers.
 struct RingReader::Cursor {
+  RingData data;
   std::byte* arena;
   uint32_t arena_size;
   uint32_t arena_used;
@@ -65,15 +66,27 @@ bool RingReader::Refill() {
   return available_ != 0;
 }
 
+// Copies the body of the packet at `start` and returns its transaction id.
+inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* target,
+                           uint32_t body) {
+  if (data.IsStraight(start, kDescriptorBytes + body)) [[likely]] {
+    const std::byte* place = data.At(start);
+    CopyBytes(target, place + kDescriptorBytes, body);
+    return LoadUnit(place + kUnitBytes);
+  }
+  const uint32_t size = data.size();
+  data.CopyOut(Advance(start, kDescriptorBytes, size), target, body);
+  return LoadUnit(data.At(Advance(start, kUnitBytes, size)));
+}
+
 // Copies the packet at the cursor. False when it does not fit (needed is set) or breaks a rule
 // (violation_ is set).
-inline bool RingReader::TakePacket(Cursor& cursor) {
-  const uint32_t size = data_.size();
+[[gnu::always_inline]] inline bool RingReader::TakePacket(Cursor& cursor) {
   if (cursor.available < kDescriptorBytes) [[unlikely]] {
     violation_ = Violation::kPartialDescriptor;
     return false;
   }
-  const Descriptor descriptor = DecodeDescriptor(data_.LoadUnit(cursor.read_index));
+  const Descriptor descriptor = DecodeDescriptor(LoadUnit(cursor.data.At(cursor.read_index)));
   if (!IsSound(descriptor, cursor.available)) [[unlikely]] {
     violation_ = CheckDescriptor(descriptor, cursor.available);
     return false;
@@ -83,9 +96,8 @@ inline bool RingReader::TakePacket(Cursor& cursor) {
     cursor.needed = body;
     return false;
   }
-  const uint64_t transaction_id = data_.LoadUnit(Advance(cursor.read_index, kUnitBytes, size));
-  data_.CopyOut(Advance(cursor.read_index, kDescriptorBytes, size),
-                cursor.arena + cursor.arena_used, body);
+  const uint64_t transaction_id =
+      CopyPacket(cursor.data, cursor.read_index, cursor.arena + cursor.arena_used, body);
 
   const uint32_t headers = (descriptor.offset8 - kDescriptorUnits) * kUnitBytes;
   cursor.row[0] = descriptor.type;
@@ -96,7 +108,7 @@ inline bool RingReader::TakePacket(Cursor& cursor) {
   cursor.row[5] = static_cast<int32_t>(static_cast<uint32_t>(transaction_id >> 32));
   cursor.row += kIndexRowWords;
   cursor.arena_used += body;
-  cursor.read_index = Advance(cursor.read_index, body + kPacketOverhead, size);
+  cursor.read_index = Advance(cursor.read_index, body + kPacketOverhead, cursor.data.size());
   cursor.available -= body + kPacketOverhead;
   return true;
 }
@@ -109,7 +121,7 @@ RingReader::Batch RingReader::Drain(std::span<std::byte> arena, std::span<int32_
 
   const auto rows = static_cast<uint32_t>(
       std::min<size_t>(max_packets, index.size() / kIndexRowWords));
-  Cursor cursor{arena.data(), static_cast<uint32_t>(std::min(arena.size(), kArenaLimit)), 0,
+  Cursor cursor{data_, arena.data(), static_cast<uint32_t>(std::min(arena.size(), kArenaLimit)), 0,
                 index.data(), read_index_, available_, 0};
   while (batch.count < rows) {
     if (cursor.available == 0) {

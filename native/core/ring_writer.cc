@@ -18,6 +18,16 @@ Violation CheckIndex(uint32_t index, uint32_t data_size, Violation range, Violat
   return index % kUnitBytes != 0 ? alignment : Violation::kNone;
 }
 
+Descriptor DescriptorOf(const RingWriter::Packet& packet, uint32_t body) {
+  return {packet.type, packet.offset8,
+          static_cast<uint16_t>((kDescriptorBytes + body) / kUnitBytes), packet.flags};
+}
+
+uint32_t LargestBody(uint32_t data_size) {
+  constexpr uint32_t kLargest = (kMaxPacketUnits - kDescriptorUnits) * kUnitBytes;
+  return std::min(kLargest, data_size - kPacketOverhead - kUnitBytes);
+}
+
 }  // namespace
 
 RingWriter::RingWriter(const RingMemory& ring) : data_(ring), control_(ring) {
@@ -27,6 +37,7 @@ RingWriter::RingWriter(const RingMemory& ring) : data_(ring), control_(ring) {
   }
   const uint32_t write_index = control_.Load<Edge::kUnordered>(Word::kWriteIndex);
   const uint32_t read_index = control_.Load<Edge::kReadIndexThenOverwrite>(Word::kReadIndex);
+  largest_ = LargestBody(data_.size());
   violation_ = CheckIndex(write_index, data_.size(), Violation::kWriteIndexRange,
                           Violation::kWriteIndexAlignment);
   if (violation_ != Violation::kNone) return;
@@ -61,35 +72,51 @@ void RingWriter::AcceptReadIndex(uint32_t read_index) {
 
 RingWriter::Status RingWriter::Write(const Packet& packet) {
   if (violation_ != Violation::kNone) [[unlikely]] return Status::kViolation;
-  if (packet.body.size() > largest_packet()) [[unlikely]] return Status::kTooLarge;
-  const auto bytes = static_cast<uint32_t>(packet.body.size());
-  const uint32_t body = RoundUpToUnit(bytes);
+  if (packet.body.size() > largest_) [[unlikely]] return Status::kTooLarge;
+  const uint32_t body = RoundUpToUnit(static_cast<uint32_t>(packet.body.size()));
   const uint32_t total = body + kPacketOverhead;
-  if (free_ <= total) {
+  if (free_ <= total) [[unlikely]] {
     AcceptReadIndex(control_.Load<Edge::kReadIndexThenOverwrite>(Word::kReadIndex));
     if (violation_ != Violation::kNone) return Status::kViolation;
     if (free_ <= total) return Status::kFull;
   }
-
-  const uint32_t size = data_.size();
-  const uint32_t start = write_index_;
-  const uint32_t trailer = Advance(start, kDescriptorBytes + body, size);
-  const Descriptor descriptor{
-      packet.type, packet.offset8,
-      static_cast<uint16_t>((kDescriptorBytes + body) / kUnitBytes), packet.flags};
-  // The last unit of the body first: what the payload does not cover stays zero. Without a body
-  // this is the transaction id's place, which is written after it.
-  data_.StoreUnit(Advance(start, kUnitBytes + body, size), 0);
-  data_.StoreUnit(start, EncodeDescriptor(descriptor));
-  data_.StoreUnit(Advance(start, kUnitBytes, size), packet.transaction_id);
-  data_.CopyIn(Advance(start, kDescriptorBytes, size), packet.body.data(), bytes);
-  data_.StoreUnit(trailer, EncodeTrailer(start));
-
-  write_index_ = Advance(start, total, size);
+  if (data_.IsStraight(write_index_, total)) [[likely]] {
+    PutStraight(packet, body);
+  } else {
+    PutWrapped(packet, body);
+  }
+  write_index_ = Advance(write_index_, total, data_.size());
   free_ -= total;
   packets_ += 1;
   body_bytes_ += body;
   return Status::kWritten;
+}
+
+// Both forms store the last unit of the body first: what the payload does not cover stays zero.
+// Without a body that is the transaction id's place, which is stored after it.
+
+inline void RingWriter::PutStraight(const Packet& packet, uint32_t body) {
+  const uint32_t start = write_index_;
+  std::byte* place = data_.At(start);
+  StoreUnit(place + kUnitBytes + body, 0);
+  StoreUnit(place, EncodeDescriptor(DescriptorOf(packet, body)));
+  StoreUnit(place + kUnitBytes, packet.transaction_id);
+  CopyBytes(place + kDescriptorBytes, packet.body.data(),
+            static_cast<uint32_t>(packet.body.size()));
+  StoreUnit(place + kDescriptorBytes + body, EncodeTrailer(start));
+}
+
+void RingWriter::PutWrapped(const Packet& packet, uint32_t body) {
+  const uint32_t start = write_index_;
+  const auto place = [this, start](uint32_t offset) {
+    return Advance(start, offset, data_.size());
+  };
+  StoreUnit(data_.At(place(kUnitBytes + body)), 0);
+  StoreUnit(data_.At(start), EncodeDescriptor(DescriptorOf(packet, body)));
+  StoreUnit(data_.At(place(kUnitBytes)), packet.transaction_id);
+  data_.CopyIn(place(kDescriptorBytes), packet.body.data(),
+               static_cast<uint32_t>(packet.body.size()));
+  StoreUnit(data_.At(place(kDescriptorBytes + body)), EncodeTrailer(start));
 }
 
 bool RingWriter::Publish() {
@@ -105,7 +132,7 @@ bool RingWriter::AwaitSpace(uint32_t body_bytes) {
   if (violation_ != Violation::kNone) return true;
   // More than the largest packet would never be granted.
   const uint32_t wanted =
-      RoundUpToUnit(std::min(body_bytes, largest_packet())) + kPacketOverhead;
+      RoundUpToUnit(std::min(body_bytes, largest_)) + kPacketOverhead;
   awaits_space_ = true;
   AcceptReadIndex(AskForSpace(control_, wanted));
   if (violation_ == Violation::kNone && free_ <= wanted) {
@@ -120,12 +147,6 @@ void RingWriter::ClearAwaitSpace() {
   if (!awaits_space_) return;
   awaits_space_ = false;
   control_.Store<Edge::kUnordered>(Word::kPendingSendSize, 0);
-}
-
-uint32_t RingWriter::largest_packet() const {
-  constexpr uint32_t kLargestBody = (kMaxPacketUnits - kDescriptorUnits) * kUnitBytes;
-  if (data_.size() < kMinDataBytes) return 0;
-  return std::min(kLargestBody, data_.size() - kPacketOverhead - kUnitBytes);
 }
 
 uint32_t RingWriter::free_bytes() {

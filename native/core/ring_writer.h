@@ -54,7 +54,7 @@ class RingWriter {
   void ClearAwaitSpace();
 
   // Body bytes of the largest packet that an empty ring can take.
-  uint32_t largest_packet() const;
+  uint32_t largest_packet() const { return largest_; }
 
   // Bytes not used by packets, counted with a fresh read index; the data size when the ring is
   // empty. A packet takes its body rounded up to 8 plus 24, and always leaves some bytes free.
@@ -75,8 +75,12 @@ class RingWriter {
   void AcceptReadIndex(uint32_t read_index);
   Violation CheckReadIndex(uint32_t read_index) const;
 
+  void PutStraight(const Packet& packet, uint32_t body);
+  void PutWrapped(const Packet& packet, uint32_t body);
+
   RingData data_;
   ControlWords control_;
+  uint32_t largest_ = 0;      // body bytes
   uint32_t write_index_ = 0;  // private: ahead by what is written and not published
   uint32_t published_ = 0;    // the shared write index
   uint32_t read_index_ = 0;   // the last one seen

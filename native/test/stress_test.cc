@@ -47,7 +47,9 @@ struct Counts {
 class Stress {
  public:
   Stress(uint32_t data_size, uint64_t packets)
-      : ring_(data_size), packets_(packets), largest_(RingWriter(ring_.memory()).largest_packet()) {}
+      : ring_(data_size),
+        packets_(packets),
+        largest_(RingWriter(ring_.memory()).largest_packet()) {}
 
   void Run(const char* name) {
     RingWriter writer(ring_.memory());
