@@ -93,6 +93,7 @@ test('a process whose workers alone load the addon ends well', () => {
 test('a wake reaches the owner and the worker attached to its lease', async () => {
   await using pair = await Pair.open();
   const worker = start('tell events', { token: binding.leaseToken(pair.lease) });
+  const exited = once(worker, 'exit');
   assert.deepEqual(await message(worker), { errno: 0, stage: OpenStage.none });
 
   binding.wakeGuest(pair.node);
@@ -101,7 +102,7 @@ test('a wake reaches the owner and the worker attached to its lease', async () =
   await pair.leaseEvents.reach(1);
   worker.postMessage('close');
   assert.deepEqual(await message(worker), { closed: 0 });
-  await once(worker, 'exit');
+  await exited;
 });
 
 test('an attached worker that ends leaves the owner its lease', async () => {
@@ -123,8 +124,9 @@ test('a token that names no lease, or no lease any more, fails at stage find', a
 
   for (const stale of [token, 0, 999_999]) {
     const worker = start('tell events', { token: stale });
+    const exited = once(worker, 'exit');
     assert.deepEqual(await message(worker), { errno: constants.errno.ENOENT, stage: OpenStage.find });
-    await once(worker, 'exit');
+    await exited;
   }
 });
 
@@ -132,6 +134,7 @@ test('the owner closes while a worker drains: the worker gets everything before,
   for (let i = 0; i < 10; i++) {
     await using pair = await Pair.open();
     const worker = start('drain until closed', { token: binding.leaseToken(pair.lease) });
+    const exited = once(worker, 'exit');
     assert.equal(await message(worker), 'attached');
     let sent = 0;
     // More than the ring holds: the worker is draining by now.
@@ -147,13 +150,14 @@ test('the owner closes while a worker drains: the worker gets everything before,
     assert.equal(status, Status.closed);
     assert.deepEqual(events, [LeaseEvent.ownerClosed]);
     assert.ok(packets > 1000 && packets <= sent, `${packets} of ${sent}`);
-    await once(worker, 'exit');
+    await exited;
   }
 });
 
 test('a withdrawn node is told to the owner and to the worker', async () => {
   await using pair = await Pair.open();
   const worker = start('tell events', { token: binding.leaseToken(pair.lease) });
+  const exited = once(worker, 'exit');
   await message(worker);
 
   binding.closeNode(pair.node);
@@ -162,7 +166,7 @@ test('a withdrawn node is told to the owner and to the worker', async () => {
   await pair.leaseEvents.reach(1);
   worker.postMessage('close');
   assert.deepEqual(await message(worker), { closed: 0 });
-  await once(worker, 'exit');
+  await exited;
 });
 
 test('a worker that never lets go is named by the close, which does not wait for ever', async () => {
