@@ -11,7 +11,6 @@ import { duration, hexBytes, integer, names, size } from '../../dist/cli/option-
 import { isUnicode } from '../../dist/cli/output.js';
 import { makePaint, wantsColor } from '../../dist/cli/paint.js';
 import { findVerb, splitArguments } from '../../dist/cli/program.js';
-import { didYouMean, editDistance, nearest } from '../../dist/cli/suggest.js';
 import { cellWidth, renderTable } from '../../dist/cli/table.js';
 import { UsageError } from '../../dist/cli/usage-error.js';
 import { VmbusError } from '../../dist/index.js';
@@ -68,18 +67,6 @@ test('CPUs are written as runs', () => {
   assert.equal(runs([3, 0, 1, 2, 7, 3]), '0-3,7');
   assert.equal(runs([5]), '5');
   assert.equal(runs([]), '');
-});
-
-test('swapped letters are one mistake', () => {
-  assert.equal(editDistance('ehco', 'echo'), 1);
-  assert.equal(editDistance('', 'abc'), 3);
-  assert.equal(editDistance('kitten', 'sitting'), 3);
-});
-
-test('a suggestion is made only when it is close', () => {
-  assert.equal(didYouMean('chanels', ['channels', 'chan', 'ls']), 'did you mean channels?');
-  assert.equal(didYouMean('xyzzy', ['ls', 'info']), undefined);
-  assert.deepEqual(nearest('bin', ['bind', 'bindings', 'info']), ['bind', 'bindings']);
 });
 
 test('every class of error has its exit status', () => {
