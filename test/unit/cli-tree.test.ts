@@ -88,6 +88,14 @@ test('the JSON form of a device keeps its fields', () => {
     'children',
     'cpuMap',
     'path',
+    'modalias',
+    'vendor',
+    'deviceIndex',
+    'serverMonitor',
+    'clientMonitor',
+    'in',
+    'out',
+    'unreadable',
   ]);
 });
 
@@ -115,5 +123,6 @@ test('the JSON form of a channel keeps its fields', () => {
     'outFullFirst',
     'outFullTotal',
     'ring',
+    'unreadable',
   ]);
 });

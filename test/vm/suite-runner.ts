@@ -34,15 +34,17 @@ export interface TierResult extends Counts {
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 const note = (text: string): boolean => process.stderr.write(`[lab] ${text}\n`);
 
-/** The project as its tests need it: compiled code and the addon, nothing of third parties. */
+/** The project as its tests need it: compiled code and the addon, and what the command loads. */
 export function projectFiles(): IncludedPath[] {
   const keepCode = (name: string): boolean => name.endsWith('.js');
+  const keepModule = (name: string): boolean => /\.(m?js|json)$/.test(name);
   const keepAddon = (name: string): boolean => /^[^/]+\.node$/.test(name);
   const wanted: IncludedPath[] = [
     { from: 'package.json', to: '/app/package.json' },
     { from: 'dist', to: '/app/dist', keep: keepCode },
     { from: 'dist-test', to: '/app/dist-test', keep: keepCode },
     { from: 'build/Release', to: '/app/build/Release', keep: keepAddon },
+    { from: 'node_modules/commander', to: '/app/node_modules/commander', keep: keepModule },
   ];
   return wanted
     .map((entry) => ({ ...entry, from: path.join(ROOT, entry.from) }))

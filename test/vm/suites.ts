@@ -22,7 +22,7 @@ export const KERNELS_WITH_SLOW_UIO: readonly KernelName[] = ['6.12', '7'];
 export const SUITES: readonly Suite[] = [
   { name: 'guest', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
   { name: 'sysfs-facts', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
-  { name: 'command', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 120 },
+  { name: 'command', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 300 },
   { name: 'insight', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
   { name: 'bus', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 240 },
   { name: 'driver-facts', kernels: KERNEL_NAMES, boot: 'own', size: 'quick' },
