@@ -33,7 +33,7 @@ export function deviceGone(root: string, device: Guid): VmbusError {
     `device ${device} is not on the bus${root === '/' ? '' : ` of ${root}`}`,
     {
       device,
-      hint: '`hv devices` lists what is there',
+      hint: '`hv ls` lists what is there',
     },
   );
 }
@@ -79,7 +79,7 @@ function bindRefusal(target: { readonly root: string; readonly id: Guid }, step:
       return refused(
         `the device was taken by ${now ?? 'another driver'} meanwhile; some services are offered anew by the host ` +
           'as soon as their channel closes, and go back to their own driver',
-        `see \`hv device ${target.id}\` and try again`,
+        `see \`hv ls -vv ${target.id}\` and try again`,
         'ERR_VMBUS_BUSY',
       );
     case EAGAIN:

@@ -237,7 +237,7 @@ export class SimulatedHost implements AsyncDisposable {
     }
     throw new VmbusError('ERR_VMBUS_NO_DEVICE', `the simulated host has no device ${name}`, {
       facts: { wanted: name, available: this.devices.map((device) => device.name) },
-      hint: `hv list --root ${this.root}`,
+      hint: `hv --root ${this.root} ls`,
     });
   }
 
