@@ -18,7 +18,8 @@ export class Claim {
   }
 
   get isHome(): boolean {
-    return Atomics.load(this.#word, 0) === home;
+    // Asked before every send: what was never offered needs no look at common memory.
+    return this.#ticket === 0 || Atomics.load(this.#word, 0) === home;
   }
 
   /** Offers the channel to another thread. Null while one has it. */

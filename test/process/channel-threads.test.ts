@@ -151,6 +151,18 @@ describe('a shared channel', () => {
     await channel.close();
   });
 
+  it('ends in the other thread when it is taken back from there', async () => {
+    const channel = await openChannel(bus.device(guid(1)));
+    const worker = new Thread('borrow', 1, channel.share());
+    await worker.message();
+
+    channel.reclaim();
+
+    assert.equal(await worker.message(), 'ERR_VMBUS_CLOSED');
+    assert.equal((await channel.request(Uint8Array.of(3))).payload[0], 3);
+    await channel.close();
+  });
+
   it('ends in the other thread when the owner closes the device', async () => {
     const channel = await openChannel(bus.device(guid(1)));
     const worker = new Thread('borrow', 1, channel.share());

@@ -271,6 +271,26 @@ describe('drain(visitor)', () => {
     assert.throws(() => channel.drain(() => true), { code: 'ERR_VMBUS_CLOSED' });
   });
 
+  it('leaves the bytes alone while the visitor looks at them, also when it requests', async () => {
+    const { fake, channel } = await openFake({ batchPackets: 4 });
+    fake.host(...numbered(20));
+    const seen: number[] = [];
+    let asked: Promise<unknown> | undefined;
+
+    channel.drain((arena, offset) => {
+      const before = arena[offset];
+      asked ??= channel.request(Uint8Array.of(1));
+      assert.equal(arena[offset], before);
+      seen.push(before ?? -1);
+    });
+    fake.complete(0);
+    await turn();
+    fake.wake();
+
+    assert.deepEqual(seen, [...Array(20).keys()]);
+    await asked;
+  });
+
   it('ends although the host never stops', async () => {
     const { fake, channel } = await openFake();
     fake.floods = true;
