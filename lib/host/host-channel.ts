@@ -149,7 +149,7 @@ export class RingHostChannel implements HostChannel {
 
   #takeTurn(): void {
     const session = this.#session;
-    if (!session || this.#faults.isStalled) return;
+    if (!session) return;
     if (this.#outbox.flush()) session.onSpace?.();
     let left = turnPackets;
     while (this.#isOpen && !this.#isPaused && !this.#outbox.isBlocked && !this.#faults.isStalled) {

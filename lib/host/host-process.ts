@@ -4,6 +4,7 @@
 // Called by: `hv --sim`, `hv sim`, `hv demo`, tests, benchmarks. The child is process-main.ts; it dies with this process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -90,6 +91,8 @@ class ChildHost implements HostProcess {
   readonly #waiting = new Map<number | undefined, Waiting>();
   #lastId = 0;
   #hasEnded = false;
+  /** The child made the folder. */
+  #isRootFresh = false;
 
   constructor(child: ChildProcess) {
     const { stdin, stdout, pid } = child;
@@ -122,6 +125,7 @@ class ChildHost implements HostProcess {
       this.#stdout.once('data', () => clearTimeout(timer));
     });
     const { root = '', devices = [] } = await Promise.race([this.#ask(undefined, options), timeout]);
+    this.#isRootFresh = options.root === undefined;
     this.root = root;
     this.devices = devices;
     this.#hold(false);
@@ -191,6 +195,8 @@ class ChildHost implements HostProcess {
 
   #onEnd(error: Error): void {
     this.#hasEnded = true;
+    // A child that was killed could not clean up after itself.
+    if (this.#isRootFresh) rmSync(this.root, { recursive: true, force: true });
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
   }
@@ -208,6 +214,6 @@ class ChildHost implements HostProcess {
 
 /** The error that the child met, with its own code. */
 function asError(error: Readonly<Record<string, unknown>>): Error {
-  const Class = String(error['code']).startsWith('ERR_VMBUS') ? Error : TypeError;
-  return Object.assign(new Class(String(error['message'])), { code: error['code'] });
+  const Class = String(error.code).startsWith('ERR_VMBUS') ? Error : TypeError;
+  return Object.assign(new Class(String(error.message)), { code: error.code });
 }

@@ -170,7 +170,7 @@ for (const [where, start] of ways) {
       assert.equal((await primary.receive()).id, 3n);
       assert.equal((await command(first, 'offer', 1)).argument, 0);
       await guest.close();
-      await uevents.next((event) => event['ACTION'] === 'remove' && (event['DEVPATH'] ?? '').endsWith('channels/2'));
+      await uevents.next((event) => event.ACTION === 'remove' && (event.DEVPATH ?? '').endsWith('channels/2'));
       assert.equal(existsSync(`${folder}/2`), false);
       assert.equal(existsSync(`${folder}/1`), true);
       uevents.close();

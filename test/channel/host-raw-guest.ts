@@ -188,7 +188,7 @@ export class UeventLog {
 
   /** Everything so far as `action subsystem`, in order. */
   get summary(): string[] {
-    return this.events.map((event) => `${event['ACTION']} ${event['SUBSYSTEM']}`);
+    return this.events.map((event) => `${event.ACTION} ${event.SUBSYSTEM}`);
   }
 
   #take(message: string): void {

@@ -129,6 +129,17 @@ describe('a host process', () => {
     });
   }
 
+  it('that is killed leaves no folder either', async () => {
+    const host = await startHostProcess({ devices: ['echo'], bound: true });
+
+    process.kill(host.pid, 'SIGKILL');
+
+    assert.equal(await statusOf(host), null);
+    assert.equal(existsSync(host.root), false);
+    await assert.rejects(host.refresh(), { code: 'ERR_VMBUS_CLOSED' });
+    await host.close();
+  });
+
   it('does not keep its parent alive, and ends with it', async () => {
     const parent = script(`
       import { startHostProcess } from '${hostModule}';

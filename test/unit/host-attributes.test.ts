@@ -71,22 +71,22 @@ describe('attributes of a device', () => {
 
     const texts = deviceTexts({ ...balloon, state: 3 }, facts);
 
-    assert.equal(texts['state'], '3\n');
-    assert.equal(texts['out_write_index'], '96\n');
-    assert.equal(texts['out_read_index'], '40\n');
-    assert.equal(texts['out_intr_mask'], '1\n');
-    assert.equal(texts['out_read_bytes_avail'], '56\n');
-    assert.equal(texts['out_write_bytes_avail'], '2093000\n');
-    assert.equal(texts['in_write_index'], '16\n');
-    assert.equal(texts['in_read_index'], '80\n');
-    assert.equal(texts['in_read_bytes_avail'], '2092992\n');
-    assert.equal(texts['in_write_bytes_avail'], '64\n');
+    assert.equal(texts.state, '3\n');
+    assert.equal(texts.out_write_index, '96\n');
+    assert.equal(texts.out_read_index, '40\n');
+    assert.equal(texts.out_intr_mask, '1\n');
+    assert.equal(texts.out_read_bytes_avail, '56\n');
+    assert.equal(texts.out_write_bytes_avail, '2093000\n');
+    assert.equal(texts.in_write_index, '16\n');
+    assert.equal(texts.in_read_index, '80\n');
+    assert.equal(texts.in_read_bytes_avail, '2092992\n');
+    assert.equal(texts.in_write_bytes_avail, '64\n');
   });
 
   it('of a fast channel have the monitor files', () => {
     const texts = deviceTexts({ ...balloon, monitorId: 7 }, null);
 
-    assert.equal(texts['monitor_id'], '7\n');
+    assert.equal(texts.monitor_id, '7\n');
     const names = ['server', 'client'].flatMap((page) =>
       ['pending', 'latency', 'conn_id'].map((f) => `${page}_monitor_${f}`),
     );
@@ -116,17 +116,14 @@ describe('attributes of a channel', () => {
   it('are empty where the kernel answers EINVAL', () => {
     const texts = channelTexts(channel, null);
 
-    assert.deepEqual(
-      [texts['out_mask'], texts['in_mask'], texts['read_avail'], texts['write_avail']],
-      ['', '', '', ''],
-    );
+    assert.deepEqual([texts.out_mask, texts.in_mask, texts.read_avail, texts.write_avail], ['', '', '', '']);
   });
 
   it('of a fast subchannel name its monitor and its index', () => {
     const texts = channelTexts({ ...channel, subchannelIndex: 2, monitorId: 5 }, null);
 
     assert.deepEqual(
-      [texts['subchannel_id'], texts['monitor_id'], texts['pending'], texts['latency']],
+      [texts.subchannel_id, texts.monitor_id, texts.pending, texts.latency],
       ['2\n', '5\n', '0\n', '0\n'],
     );
   });
@@ -136,9 +133,9 @@ describe('attributes of a UIO device', () => {
   it('print sizes as 16 hexadecimal digits', () => {
     const texts = uioTexts(0, 4_194_304, 9);
 
-    assert.equal(texts['name'], 'uio_hv_generic\n');
-    assert.equal(texts['version'], '0.02.1\n');
-    assert.equal(texts['event'], '9\n');
+    assert.equal(texts.name, 'uio_hv_generic\n');
+    assert.equal(texts.version, '0.02.1\n');
+    assert.equal(texts.event, '9\n');
     assert.equal(texts['maps/map0/name'], 'txrx_rings\n');
     assert.equal(texts['maps/map0/size'], '0x0000000000400000\n');
     assert.equal(texts['maps/map0/offset'], '0x0\n');
