@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The batch object that `batches()` hands out: a window on a store, one object for the store's whole life.
-// Called by: batch-iterator.ts.
+// Called by: inbox-iterator.ts.
 
 import { outOfRange } from '../errors.js';
 import { Row } from '../native/binding.js';

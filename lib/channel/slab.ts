@@ -2,7 +2,7 @@
 //
 // Memory for the copies that scripts keep: small ones are cut from a common slab, because a typed array with memory of
 // its own costs a microsecond and a view 20 ns.
-// Called by: packet.ts, store.ts. Slabs are not zeroed twice and never reused: a script may keep its bytes for ever.
+// Called by: packet.ts, packet-batch.ts. Slabs are not zeroed twice and never reused: a script may keep its bytes for ever.
 
 import { markAsUntransferable } from 'node:worker_threads';
 
