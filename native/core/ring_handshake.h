@@ -61,7 +61,8 @@ BlockedWriter PublishReads(const Control& control, uint32_t next) {
 }
 
 // The rule of the reader: tell the writer only when this batch carried the free space over the
-// wanted size. A packet of `wanted` bytes needs strictly more.
+// wanted size. A packet of `wanted` bytes needs strictly more. A writer that took more than this
+// batch freed was not blocked: then the difference wraps around and is larger than any free space.
 constexpr bool CrossesWanted(uint32_t free_now, uint32_t freed, uint32_t wanted) {
   return free_now - freed <= wanted && free_now > wanted;
 }

@@ -82,10 +82,6 @@ inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* targ
 // Copies the packet at the cursor. False when it does not fit (needed is set) or breaks a rule
 // (violation_ is set).
 [[gnu::always_inline]] inline bool RingReader::TakePacket(Cursor& cursor) {
-  if (cursor.available < kDescriptorBytes) [[unlikely]] {
-    violation_ = Violation::kPartialDescriptor;
-    return false;
-  }
   const Descriptor descriptor = DecodeDescriptor(LoadUnit(cursor.data.At(cursor.read_index)));
   if (!IsSound(descriptor, cursor.available)) [[unlikely]] {
     violation_ = CheckDescriptor(descriptor, cursor.available);
@@ -161,8 +157,6 @@ bool RingReader::Publish() {
   violation_ = CheckWriteIndex(writer.write_index);
   if (violation_ != Violation::kNone) return false;
   const uint32_t free_now = FreeBytes(writer.write_index, read_index_, data_.size());
-  // The writer may have filled this batch's space already: then it was not blocked for long.
-  if (free_now < freed) return false;
   const bool doorbell = CrossesWanted(free_now, freed, writer.wanted);
   doorbells_ += doorbell ? 1 : 0;
   return doorbell;

@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kData = 512;
 
-uint64_t enough = 30000;
+uint64_t enough = 60000;
 constexpr auto kPatience = std::chrono::seconds(60);
 
 // Sound descriptors with one number changed now and then, and indices that jump by a packet.
@@ -45,7 +45,7 @@ class Scribbler {
       state = state * 6364136223846793005u + 1442695040888963407u;
       const auto pick = static_cast<uint32_t>(state >> 40);
       const uint32_t at = pick % (kData / 8) * 8;
-      const uint64_t length = 2 + pick / 64 % 5;
+      const uint64_t length = pick % 11 == 0 ? 0x2000 : 2 + pick / 64 % 5;
       const uint64_t offset = pick / 512 % 4 == 0 ? 7 : 2;
       Write64(words.data + at, 6 | offset << 16 | length << 32);
       if (pick % rest_ == 0) Write32(words.header, (pick / 7 % (kData / 8 + 1)) * 8);
@@ -91,6 +91,7 @@ void TheReaderStaysWithinItsBounds() {
     for (int i = 0; i < 100 && reader.violation() == Violation::kNone; i++) {
       const auto batch = inbox.Drain(reader);
       if (!Check(RowsFit(batch, inbox), "rows and arena disagree")) return;
+      if (!Check(reader.read_index() < kData, "read index")) return;
       packets += batch.count;
       (void)reader.Publish();
       (void)reader.Arm();
