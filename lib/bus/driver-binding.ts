@@ -6,6 +6,7 @@
 // Order: check, write the record, take, wait for the node. A failure at any point undoes everything before it.
 
 import { existsSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 
 import { invalidValue, outOfRange, VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
@@ -128,6 +129,8 @@ async function take(request: Request): Promise<DeviceBinding> {
   try {
     if (record.rollbackAt !== null) await startRollback(root, record, 'at-deadline');
     if (!record.persist) guard(root, record);
+    // A worker is not asked when the process ends; the helper sees it.
+    if (!record.persist && !isMainThread) await startRollback(root, record, 'after-owner');
     // The record has said beforehand what may be done; what was really done is told by `done`.
     const noteNewId = (step: Step): void => {
       if (step.role !== 'new-id') return;

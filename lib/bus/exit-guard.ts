@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Gives held devices back when the process ends: by itself, by a signal, by an uncaught error.
-// Called by driver-binding.ts. Main thread only: a worker has no say in how the process ends, its records do (they turn
-// stale with the process). What can't be done in a dying process is left to a helper that waits for its end.
+// Called by driver-binding.ts. Main thread only: a worker is not asked when the process ends; driver-binding.ts starts the
+// helper for it beforehand. What can't be done in a dying process is left to a helper that waits for its end.
 
 import { isMainThread } from 'node:worker_threads';
 

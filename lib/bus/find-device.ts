@@ -50,7 +50,7 @@ function missing(wanted: string, devices: readonly Device[]): VmbusError {
   const near = nearest(wanted, devices.flatMap(namesOf));
   const there = available.length > 0 ? `there are: ${available.join('; ')}` : 'the bus is empty';
   return new VmbusError('ERR_VMBUS_NO_DEVICE', `there is no device "${wanted}"; ${there}`, {
-    hint: near === null ? '`hv ls` lists what is there' : `did you mean "${near}"? \`hv devices\` lists what is there`,
+    hint: near === null ? '`hv ls` lists what is there' : `did you mean "${near}"? \`hv ls\` lists what is there`,
     facts: { wanted, available, ...(near === null ? {} : { didYouMean: near }) },
   });
 }

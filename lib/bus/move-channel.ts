@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Moves the interrupts of a channel to another CPU: a write to `channels/<relid>/cpu`, and its refusals in words.
-// Called by scripts and `hv channels move`; calls write-attribute.ts.
+// Called by scripts and `hv channels`; calls write-attribute.ts.
 // Source: target_cpu_store() in drivers/hv/vmbus_drv.c: EINVAL for a CPU it will not take, EIO for a channel or host that can't.
 
 import { constants } from 'node:os';

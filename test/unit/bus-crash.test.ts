@@ -48,6 +48,7 @@ describe('a device comes back', { timeout: 60_000 }, () => {
     ['return', 0],
     ['exit', 7],
     ['throw', 1],
+    ['worker', 5],
   ] as const) {
     test(`when its process ends by "${how}", with its own exit code ${code}`, async () => {
       await using scene = await Scene.make();

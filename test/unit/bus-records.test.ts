@@ -4,9 +4,38 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { withLock } from '../../dist/bus/binding-lock.js';
+import { createRecord, readRecord } from '../../dist/bus/binding-record.js';
 import { type BindingRecord, bindDevice, listBindings, restoreDevice, restoreStale } from '../../dist/bus/index.js';
 import { bindings, Scene, withCode } from './bus-scene.js';
 import { balloonId } from './bus-tree.js';
+
+test('a record is created once: the second to come gets nothing, and changes nothing', async () => {
+  await using scene = await Scene.make();
+  await using _binding = await bindDevice(scene.device);
+  const record = listBindings(scene.tree.root)[0]?.record;
+  assert.ok(record);
+
+  assert.equal(createRecord(scene.tree.root, { ...record, previousDriver: 'other' }), false);
+  assert.equal(readRecord(scene.tree.root, record.device)?.previousDriver, 'hv_balloon');
+  assert.deepEqual(scene.records, [`${balloonId}.json`]);
+});
+
+test('two pieces of work on one device wait for each other, and for nobody who is gone', async () => {
+  await using scene = await Scene.make();
+  const { id } = scene.device;
+  const order: string[] = [];
+  const work = (name: string) => async (): Promise<void> => {
+    order.push(`${name} begins`);
+    await new Promise((resolve) => setImmediate(resolve));
+    order.push(`${name} ends`);
+  };
+  scene.tree.write(`${bindings}/${id}.lock`, JSON.stringify({ pid: process.pid, pidStart: 1, bootId: 'x' }));
+  await Promise.all([withLock(scene.tree.root, id, work('a')), withLock(scene.tree.root, id, work('b'))]);
+
+  assert.deepEqual(order, ['a begins', 'a ends', 'b begins', 'b ends']);
+  assert.deepEqual(scene.records, []);
+});
 
 describe('a record', () => {
   const stale = (record: BindingRecord, changes: Partial<BindingRecord>): string =>

@@ -191,6 +191,23 @@ describe('a network interface', () => {
     );
   });
 
+  test('is in use by the address of a VLAN on the bridge that it is part of', () => {
+    using tree = net('0x1002');
+    for (const [lower, upper] of [
+      ['eth0', 'br0'],
+      ['br0', 'br0.7'],
+    ] as const) {
+      tree.folder(`sys/class/net/${upper}`);
+      tree.link(`sys/class/net/${lower}/upper_${upper}`, `sys/class/net/${upper}`);
+    }
+    tree.write('proc/net/if_inet6', '20010db8000000000000000000000005 02 40 00 80 br0.7\n');
+
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['br0.7 has the address 2001:db8::5, which stands on eth0'],
+    );
+  });
+
   test('is in use by its accelerated twin, told by the link or by the same MAC address', () => {
     using tree = net();
     tree.writeAll('sys/class/net/enP1', { address: '00:15:5d:01:02:03' });

@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { type BusChange, openBus } from '../../dist/bus/index.js';
 import { parseUevent, UeventSplitter } from '../../dist/bus/uevent.js';
+import { openUeventSource } from '../../dist/bus/uevent-source.js';
 import { acpi, BusTree, balloonId, netId } from './bus-tree.js';
 
 /** A tree with a simulated host's uevents. */
@@ -55,7 +56,7 @@ const take = async (changes: AsyncIterator<BusChange>, count: number): Promise<s
   return told;
 };
 
-describe('a watch', () => {
+describe('a watch', { timeout: 60_000 }, () => {
   test('tells of a device and its channels as they come, change and go', async () => {
     await using scene = await Scene.make();
     const controller = new AbortController();
@@ -213,6 +214,29 @@ describe('a watch', () => {
 
     assert.equal((await pending).done, true);
   });
+});
+
+test('a source tells of the subsystems that show in a device, and of no other', async () => {
+  await using scene = await Scene.make();
+  let news = 0;
+  let told: () => void = () => {};
+  const listener = {
+    news: (): void => {
+      news++;
+      told();
+    },
+    end: (): void => {},
+  };
+  const next = (): Promise<void> => new Promise((resolve) => (told = resolve));
+  const connected = next();
+  const source = await openUeventSource(scene.tree.root, 'simulated', listener);
+  await Promise.all([connected, scene.connected()]); // a new connection is news by itself
+  const heard = next();
+  for (const subsystem of ['cpu', 'usb', '', 'uio']) scene.uevent(subsystem);
+  await heard;
+  source.close();
+
+  assert.equal(news, 2);
 });
 
 describe('a uevent', () => {
