@@ -21,6 +21,7 @@ export {
 export { type EchoOptions, echo } from './echo.js';
 export { type Malformation, type MalformationName, malformations } from './faults.js';
 export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
+export { type IdleOptions, idle } from './idle.js';
 export { makeProvider, type NamedDevice, type NamedProvider, parseNamedDevice, providersByName } from './providers.js';
 export { SimulatedHost } from './simulated-host.js';
 export type * from './types.js';

@@ -6,6 +6,7 @@
 import { invalidType, invalidValue } from '../errors.js';
 import { type DynamicMemoryOptions, dynamicMemory } from './dynamic-memory.js';
 import { type EchoOptions, echo } from './echo.js';
+import { type IdleOptions, idle } from './idle.js';
 import type { Provider } from './types.js';
 
 /** A device named as plain data. */
@@ -45,6 +46,11 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
       'name',
     ],
     make: (options) => dynamicMemory(options as DynamicMemoryOptions),
+  },
+  idle: {
+    summary: 'stands in the tree as a device of any class, and answers nothing',
+    options: ['class', 'instanceGuid', 'monitorId', 'name'],
+    make: (options) => idle(options as unknown as IdleOptions),
   },
 };
 

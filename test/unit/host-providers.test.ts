@@ -29,6 +29,17 @@ describe('a named provider', () => {
     assert.deepEqual([provider.classGuid, provider.monitorId, provider.ringBytes], [echoClass, 3, 69_632]);
   });
 
+  it('stands in for any class', () => {
+    const provider = makeProvider('idle:class=net,monitorId=1');
+
+    assert.deepEqual(
+      [provider.name, provider.classGuid, provider.monitorId],
+      ['net', 'f8615163-df3e-46c5-913f-f2d2f965ed0e', 1],
+    );
+    assert.throws(() => makeProvider('idle'), { code: 'ERR_INVALID_ARG_TYPE', message: /class/ });
+    assert.throws(() => makeProvider('idle:class=nets'), { code: 'ERR_INVALID_ARG_VALUE', message: /net, / });
+  });
+
   it('is refused by an unknown name, also one that every object has', () => {
     for (const name of ['ech', 'toString', '__proto__']) {
       assert.throws(() => makeProvider(name), { code: 'ERR_INVALID_ARG_VALUE', message: /echo, balloon/ }, name);
