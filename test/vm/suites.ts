@@ -24,7 +24,7 @@ export const SUITES: readonly Suite[] = [
   { name: 'sysfs-facts', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
   { name: 'command', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 300 },
   { name: 'insight', kernels: KERNEL_NAMES, boot: 'shared', size: 'quick' },
-  { name: 'bus', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 240 },
+  { name: 'bus', kernels: KERNEL_NAMES, boot: 'own', size: 'quick', testTimeoutSeconds: 400 },
   { name: 'driver-facts', kernels: KERNEL_NAMES, boot: 'own', size: 'quick' },
   { name: 'channel', kernels: KERNELS_WITH_SLOW_UIO, boot: 'own', size: 'quick' },
   { name: 'unbind-while-open', kernels: KERNELS_WITH_SLOW_UIO, boot: 'own', size: 'quick' },
