@@ -7,8 +7,20 @@
 
 import { spawnSync } from 'node:child_process';
 import {
-  accessSync, constants, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync,
-  statSync, symlinkSync, writeFileSync,
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -53,8 +65,10 @@ function requireTools() {
   if (!isOnPath(process.env.PYTHON ?? 'python3')) missing.push(['python3', 'Python 3, which node-gyp runs on,']);
   if (missing.length === 0) return;
   const packages = missing.map(([name]) => name).join(' ');
-  fail(`To build the vmbus addon install the Debian package${missing.length > 1 ? 's' : ''} ${packages}: apt-get install ${packages}`,
-    ...missing.map(([, what]) => `${what} is not on the PATH.`));
+  fail(
+    `To build the vmbus addon install the Debian package${missing.length > 1 ? 's' : ''} ${packages}: apt-get install ${packages}`,
+    ...missing.map(([, what]) => `${what} is not on the PATH.`),
+  );
 }
 
 /** The folder that holds include/node/, where it came with this Node; node-gyp fetches headers otherwise. */
@@ -113,7 +127,11 @@ function isStale(path) {
 /** What the generated makefile depends on besides the sources' contents. */
 function configuration() {
   const sources = ['core', 'os', 'binding'].flatMap((part) =>
-    readdirSync(join(project, 'native', part)).filter((name) => name.endsWith('.cc')).sort().map((name) => `${part}/${name}`));
+    readdirSync(join(project, 'native', part))
+      .filter((name) => name.endsWith('.cc'))
+      .sort()
+      .map((name) => `${part}/${name}`),
+  );
   return JSON.stringify({
     gyp: readFileSync(join(project, 'binding.gyp'), 'utf8'),
     node: [process.execPath, process.version, headerFolder()],
@@ -128,9 +146,13 @@ function run(tree, commands) {
   const words = [nodeGyp(), ...commands, options.debug ? '--debug' : '--release', `--jobs=${availableParallelism()}`];
   if (headers !== undefined) words.push(`--nodedir=${headers}`);
   if (!options.verbose) words.push('--silent');
-  if (options.sanitize !== undefined && commands.includes('configure')) words.push('--', `-Dsanitize=${options.sanitize}`);
+  if (options.sanitize !== undefined && commands.includes('configure'))
+    words.push('--', `-Dsanitize=${options.sanitize}`);
   const { status, error, stdout, stderr } = spawnSync(process.execPath, words, {
-    cwd: tree, encoding: 'utf8', stdio: options.verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28,
+    cwd: tree,
+    encoding: 'utf8',
+    stdio: options.verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 1 << 28,
   });
   const output = `${stdout ?? ''}${stderr ?? ''}`;
   if (error !== undefined || status !== 0) {

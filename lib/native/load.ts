@@ -40,7 +40,7 @@ export function isNativeAvailable(): boolean {
 
 /** Files that may hold the addon, best first. `VMBUS_NATIVE` names the only one when it is set. */
 function candidates(): string[] {
-  const chosen = process.env['VMBUS_NATIVE'];
+  const chosen = process.env.VMBUS_NATIVE;
   if (chosen !== undefined && chosen !== '') return [chosen];
   const project = packageFolder();
   return [
@@ -56,7 +56,9 @@ function packageFolder(): string {
 
 /** The C library this Node runs on, as prebuilt files name it. */
 function libc(): 'glibc' | 'musl' {
-  const report = process.report as { getReport?: () => { header?: { glibcVersionRuntime?: string } }; excludeNetwork?: boolean } | undefined;
+  const report = process.report as
+    | { getReport?: () => { header?: { glibcVersionRuntime?: string } }; excludeNetwork?: boolean }
+    | undefined;
   if (report?.getReport !== undefined) {
     // Without this the report looks up a name for every open socket, which takes as long as DNS does.
     const before = report.excludeNetwork;
@@ -86,7 +88,10 @@ function load(paths: readonly string[]): Binding {
       try {
         const binding: unknown = require(path);
         if (isBinding(binding)) return binding;
-        tried.push({ path, reason: `is of another version: its surface is ${surfaceOf(binding)}, this library needs ${ABI}` });
+        tried.push({
+          path,
+          reason: `is of another version: its surface is ${surfaceOf(binding)}, this library needs ${ABI}`,
+        });
       } catch (error) {
         cause ??= error;
         tried.push({ path, reason: reasonOf(error) });
@@ -117,15 +122,19 @@ function reasonOf(error: unknown): string {
 
 function loadError(tried: readonly LoadAttempt[], cause: unknown): VmbusError {
   const lines = tried.map(({ path, reason }) => `\n  ${path}: ${reason}`).join('');
-  const message = process.platform === 'linux' ? `the vmbus addon could not be loaded${lines}`
-    : `the vmbus addon exists for Linux only, not for ${process.platform}`;
+  const message =
+    process.platform === 'linux'
+      ? `the vmbus addon could not be loaded${lines}`
+      : `the vmbus addon exists for Linux only, not for ${process.platform}`;
   return new VmbusError('ERR_VMBUS_NATIVE_LOAD', message, { hint: remedy(cause), facts: { tried }, cause });
 }
 
 function remedy(cause: unknown): string {
   if (process.platform !== 'linux') return 'run it inside a Linux guest, or in a Linux container with a simulated host';
-  const chosen = process.env['VMBUS_NATIVE'];
-  if (codeOf(cause) === 'ERR_DLOPEN_DISABLED') return 'allow addons: node --allow-addons (with --permission), and not --no-addons';
-  if (chosen !== undefined && chosen !== '') return 'unset VMBUS_NATIVE, or let it name a file that scripts/build-native.mjs built';
+  const chosen = process.env.VMBUS_NATIVE;
+  if (codeOf(cause) === 'ERR_DLOPEN_DISABLED')
+    return 'allow addons: node --allow-addons (with --permission), and not --no-addons';
+  if (chosen !== undefined && chosen !== '')
+    return 'unset VMBUS_NATIVE, or let it name a file that scripts/build-native.mjs built';
   return `build it: cd ${packageFolder()} && node scripts/build-native.mjs (needs g++, make, python3)`;
 }

@@ -30,11 +30,6 @@ NodeEntry::NodeEntry(EnvState& state, std::unique_ptr<os::NodeServer> server, Js
 NodeEntry::~NodeEntry() = default;
 
 int NodeEntry::Watch() {
-  if (server_->is_fast()) {
-    if (const int error = monitor_.Start(state_, kMonitorPollMs, [this] { OnTick(); }); error != 0) {
-      return error;
-    }
-  }
   return listener_.Start(state_, server_->listening_fd(), [this](bool) { OnConnect(); });
 }
 
@@ -84,9 +79,15 @@ void NodeEntry::OnConnect() {
     watch.Keep(kept_);
     connections_.emplace(fd, std::move(watch));
     // The guest's open returns with the handshake, so the host has seen to it before, as with a real one.
-    if (accepted.value().first) Tell(NodeEvent::kOpened, 0);
+    if (accepted.value().first) OnOpened();
     if (!closed_ && connections_.contains(fd) && server_->Greet(fd) != 0) OnGone(fd);
   }
+}
+
+void NodeEntry::OnOpened() {
+  // Nobody sets bits in the monitor page while nobody is connected.
+  if (server_->is_fast()) monitor_.Start(state_, kMonitorPollMs, [this] { OnTick(); });
+  Tell(NodeEvent::kOpened, 0);
 }
 
 // A guest that closed and opened again has closed first, in whatever order poll tells of it: without this the new
@@ -118,7 +119,9 @@ bool NodeEntry::OnMessage(int connection) {
 void NodeEntry::OnGone(int connection) {
   connections_.erase(connection);
   server_->Drop(connection);
-  if (server_->connection_count() == 0) Tell(NodeEvent::kClosed, 0);
+  if (server_->connection_count() > 0) return;
+  monitor_.Stop();
+  Tell(NodeEvent::kClosed, 0);
 }
 
 void NodeEntry::OnTick() {

@@ -37,6 +37,7 @@ class NodeEntry : public std::enable_shared_from_this<NodeEntry> {
 
  private:
   void OnConnect();
+  void OnOpened();
   void HearOut();
   // Whether more may wait.
   bool OnMessage(int connection);

@@ -62,18 +62,18 @@ struct TimerWatch::Impl {
   std::function<void()> handler;
 };
 
-int TimerWatch::Start(EnvState& state, uint64_t every_ms, std::function<void()> handler) {
+void TimerWatch::Start(EnvState& state, uint64_t every_ms, std::function<void()> handler) {
+  Stop();
   auto* impl = new Impl{{}, &state, std::move(handler)};
-  uv_timer_init(state.loop(), &impl->handle);
+  uv_timer_init(state.loop(), &impl->handle);  // never fails
   state.OnHandleOpened();
   impl->handle.data = impl;
   impl_ = impl;
   uv_unref(reinterpret_cast<uv_handle_t*>(&impl->handle));
-  const int error = uv_timer_start(
-      &impl->handle,
-      [](uv_timer_t* timer) { static_cast<Impl*>(timer->data)->handler(); }, every_ms, every_ms);
-  if (error != 0) Stop();
-  return -error;
+  // Fails only without a callback, or while the handle is closing.
+  static_cast<void>(uv_timer_start(
+      &impl->handle, [](uv_timer_t* timer) { static_cast<Impl*>(timer->data)->handler(); },
+      every_ms, every_ms));
 }
 
 void TimerWatch::Stop() {

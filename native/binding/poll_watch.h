@@ -52,7 +52,7 @@ class TimerWatch {
   TimerWatch& operator=(const TimerWatch&) = delete;
   ~TimerWatch() { Stop(); }
 
-  [[nodiscard]] int Start(EnvState& state, uint64_t every_ms, std::function<void()> handler);
+  void Start(EnvState& state, uint64_t every_ms, std::function<void()> handler);
   void Stop();
 
  private:

@@ -21,8 +21,14 @@ UeventEntry::UeventEntry(EnvState& state, os::UniqueFd fd, JsCallback on_message
     : state_(state), fd_(std::move(fd)), on_message_(std::move(on_message)) {}
 
 int UeventEntry::Watch() {
-  // An overflow (ENOBUFS) is an error of the socket and ends libuv's polling, so both ways lead to the same reading.
-  return watch_.Start(state_, fd_.get(), [this](bool) { OnReadable(); });
+  return watch_.Start(state_, fd_.get(), [this](bool readable) {
+    const auto self = shared_from_this();
+    OnReadable();
+    // An overflow is an error of the socket, which ends the polling; reading cleared it.
+    if (readable || closed_) return;
+    watch_ = PollWatch();
+    if (Watch() != 0) Close();
+  });
 }
 
 void UeventEntry::Close() {
@@ -32,7 +38,6 @@ void UeventEntry::Close() {
 }
 
 void UeventEntry::OnReadable() {
-  const auto self = shared_from_this();
   for (int i = 0; i < kMaxMessages && !closed_; ++i) {
     const os::UeventMessage message = os::ReadUevent(fd_.get(), buffer_);
     switch (message.what) {
@@ -42,9 +47,6 @@ void UeventEntry::OnReadable() {
         break;
       case os::UeventRead::kLost:
         on_message_.CallWithBytes(state_, {});
-        if (closed_) return;
-        watch_ = PollWatch();
-        if (Watch() != 0) return Close();
         break;
       case os::UeventRead::kBroken:
         return Close();

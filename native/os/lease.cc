@@ -115,6 +115,7 @@ Result<std::shared_ptr<Channel>> Lease::Subchannel(const std::string& ring_file,
                                                    int monitor_id) {
   const std::lock_guard lock(mutex_);
   if (closed_) return Errno{EBADF};
+  if (node_.link->IsGone()) return Errno{EIO};
   if (std::shared_ptr<Channel> known = subchannels_[relid].lock()) return known;
   if (monitor_id >= 0 && node_.monitor_page.data() == nullptr) return Errno{ENOTSUP};
 

@@ -8,7 +8,18 @@ import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { LeaseEvent, OpenStage, Status } from '../../dist/native/binding.js';
-import { binding, closeLease, EventLog, End, inspectLease, openLease, Pair, RING_BYTES, TestFolder, turn } from './native-pair.js';
+import {
+  binding,
+  closeLease,
+  End,
+  EventLog,
+  inspectLease,
+  openLease,
+  Pair,
+  RING_BYTES,
+  TestFolder,
+  turn,
+} from './native-pair.js';
 
 const { ENOENT, ECONNREFUSED, EAGAIN, ETIMEDOUT } = constants.errno;
 

@@ -53,9 +53,15 @@ export interface Opened {
   readonly lease: number;
 }
 
-export function openLease(path: string, plan: Partial<OpenPlan> = {}, onEvent: (event: number) => void = () => {}): Promise<Opened> {
+export function openLease(
+  path: string,
+  plan: Partial<OpenPlan> = {},
+  onEvent: (event: number) => void = () => {},
+): Promise<Opened> {
   return new Promise((resolve) => {
-    binding.openLease(path, { ...anyPlan, ...plan }, onEvent, (errno, stage, lease) => resolve({ errno, stage, lease }));
+    binding.openLease(path, { ...anyPlan, ...plan }, onEvent, (errno, stage, lease) =>
+      resolve({ errno, stage, lease }),
+    );
   });
 }
 

@@ -7,7 +7,19 @@ import { existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { LeaseEvent, NodeEvent, OpenStage, Status } from '../../dist/native/binding.js';
-import { binding, closeLease, DATA_BYTES, End, EventLog, type Opened, openLease, Pair, RING_BYTES, TestFolder, turn } from './native-pair.js';
+import {
+  binding,
+  closeLease,
+  DATA_BYTES,
+  End,
+  EventLog,
+  type Opened,
+  openLease,
+  Pair,
+  RING_BYTES,
+  TestFolder,
+  turn,
+} from './native-pair.js';
 
 const { ECONNRESET, EINVAL, EADDRINUSE, ENOENT, ENOTSUP, EPROTO } = constants.errno;
 
@@ -27,7 +39,10 @@ test('a path in use is not taken over, nor removed', async () => {
   using folder = new TestFolder();
   writeFileSync(folder.file('uio0'), 'somebody');
 
-  assert.equal(binding.serveNode(folder.file('uio0'), RING_BYTES, -1, () => {}), -EADDRINUSE);
+  assert.equal(
+    binding.serveNode(folder.file('uio0'), RING_BYTES, -1, () => {}),
+    -EADDRINUSE,
+  );
 
   assert.ok(existsSync(folder.file('uio0')));
 });
@@ -37,7 +52,11 @@ test('rings that cannot be are refused', async () => {
   const path = folder.file('uio0');
 
   for (const bytes of [0, 4096, 2 * 4096, RING_BYTES + 4096, RING_BYTES + 1]) {
-    assert.equal(binding.serveNode(path, bytes, -1, () => {}), -EINVAL, `${bytes} bytes`);
+    assert.equal(
+      binding.serveNode(path, bytes, -1, () => {}),
+      -EINVAL,
+      `${bytes} bytes`,
+    );
   }
   assert.equal(existsSync(path), false);
 });
@@ -53,7 +72,10 @@ test('the first connection opens the node, the last one closes it', async () => 
   await closeLease(second.lease);
   await pair.nodeEvents.reach(2);
 
-  assert.deepEqual(pair.nodeEvents.seen, [[NodeEvent.opened, 0], [NodeEvent.closed, 0]]);
+  assert.deepEqual(pair.nodeEvents.seen, [
+    [NodeEvent.opened, 0],
+    [NodeEvent.closed, 0],
+  ]);
 });
 
 test('a second connection finds the rings as they are, a first one after the end finds them reset', async () => {
@@ -166,7 +188,9 @@ test('the rings of subchannels have doorbells of their own on a fast node', asyn
   await using pair = await Pair.open({ monitorId: 0 });
   const ring = binding.addRing(pair.node, RING_BYTES, 127);
   const host = new End(binding.attachHost(pair.node, ring));
-  const guest = new End(binding.attachSubchannel(pair.lease, `/proc/self/fd/${binding.ringDescriptor(pair.node, ring)}`, 2047, 127));
+  const guest = new End(
+    binding.attachSubchannel(pair.lease, `/proc/self/fd/${binding.ringDescriptor(pair.node, ring)}`, 2047, 127),
+  );
   assert.equal(host.drain(), 0);
 
   guest.send(new Uint8Array(8));
@@ -180,7 +204,9 @@ test('a removed ring closes the host end and leaves the guest its memory', async
   await using pair = await Pair.open();
   const ring = binding.addRing(pair.node, RING_BYTES, -1);
   const host = new End(binding.attachHost(pair.node, ring));
-  const guest = new End(binding.attachSubchannel(pair.lease, `/proc/self/fd/${binding.ringDescriptor(pair.node, ring)}`, 6, -1));
+  const guest = new End(
+    binding.attachSubchannel(pair.lease, `/proc/self/fd/${binding.ringDescriptor(pair.node, ring)}`, 6, -1),
+  );
 
   binding.removeRing(pair.node, ring);
 
@@ -258,7 +284,10 @@ test('a guest that closes and opens at once finds its rings reset and is told as
 
   const guest = new End(binding.attachPrimary(again.lease));
   assert.equal(guest.inspect('inWrite'), 0);
-  assert.deepEqual(pair.nodeEvents.seen.map(([event]) => event), [NodeEvent.opened, NodeEvent.closed, NodeEvent.opened]);
+  assert.deepEqual(
+    pair.nodeEvents.seen.map(([event]) => event),
+    [NodeEvent.opened, NodeEvent.closed, NodeEvent.opened],
+  );
   await closeLease(again.lease);
 });
 

@@ -3,11 +3,12 @@
 // The addon's view of the system: CPUID, uevents, attributes.
 
 import assert from 'node:assert/strict';
-import { accessSync, constants as access, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { constants as access, accessSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { binding, EventLog, TestFolder } from './native-pair.js';
+import { binding, EventLog, TestFolder, turn } from './native-pair.js';
 
 const { EBUSY, EINVAL, ENOENT, EPROTO } = constants.errno;
 
@@ -45,22 +46,34 @@ test('every violation number has a name', () => {
   assert.equal(binding.violationName(99), 'unknown violation');
 });
 
-test('a uevent of the kernel arrives as it was sent', async (t) => {
-  const attribute = '/sys/devices/virtual/mem/null/uevent';
+const eventSource = '/sys/devices/virtual/mem/null/uevent';
+
+/** Why the kernel cannot be made to send uevents here, or false. */
+function whyNoUevents(): string | false {
   try {
-    accessSync(attribute, access.W_OK);
+    accessSync(eventSource, access.W_OK);
+    return false;
   } catch {
-    t.skip(`${attribute} cannot be written here: not root, or sysfs is read-only`);
-    return;
+    return `${eventSource} cannot be written here: not root, or sysfs is read-only`;
   }
+}
+const needsUevents = { skip: whyNoUevents() };
+
+/** Uevents of the null device (and empty messages), as text. */
+function listen(): { readonly messages: EventLog<string>; readonly handle: number } {
   const messages = new EventLog<string>();
   const handle = binding.openUevents((message) => {
     const text = Buffer.from(message).toString('latin1');
-    if (text.includes('mem/null')) messages.push(text);
+    if (text === '' || text.includes('mem/null')) messages.push(text);
   });
   assert.ok(handle > 0, String(handle));
+  return { messages, handle };
+}
 
-  assert.equal(await writeAttribute(attribute, 'change'), 0);
+test('a uevent of the kernel arrives as it was sent', needsUevents, async () => {
+  const { messages, handle } = listen();
+
+  assert.equal(await writeAttribute(eventSource, 'change'), 0);
   await messages.reach(1);
 
   const fields = messages.seen[0]?.split('\0') ?? [];
@@ -70,6 +83,41 @@ test('a uevent of the kernel arrives as it was sent', async (t) => {
   binding.closeUevents(handle);
   binding.closeUevents(handle);
 });
+
+test("uevents that a process sends are not taken for the kernel's", needsUevents, async () => {
+  const { messages, handle } = listen();
+  const forge = `import socket
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)
+s.sendto(b'remove@/devices/virtual/mem/null\\0ACTION=remove\\0SUBSYSTEM=mem\\0', (0, 1))`;
+  const { status, stderr } = spawnSync('python3', ['-c', forge], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+
+  assert.equal(await writeAttribute(eventSource, 'change'), 0);
+  await messages.reach(1);
+
+  assert.match(messages.seen[0] ?? '', /^change@/);
+  binding.closeUevents(handle);
+});
+
+test(
+  'more uevents than the socket holds are told as an empty message, and listening goes on',
+  needsUevents,
+  async () => {
+    const { messages, handle } = listen();
+    // Nothing is read while this thread writes; about 2,500 fit.
+    for (let i = 0; i < 5000; i++) writeFileSync(eventSource, 'change');
+    await messages.reach(1000);
+    assert.ok(messages.seen.includes(''));
+
+    // Lost as well as long as the socket is full.
+    while (!messages.seen.some((text) => text.startsWith('offline@'))) {
+      assert.equal(await writeAttribute(eventSource, 'offline'), 0);
+      await turn();
+    }
+
+    binding.closeUevents(handle);
+  },
+);
 
 test('an attribute that is a regular file holds exactly the text', async () => {
   using folder = new TestFolder();

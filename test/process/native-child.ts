@@ -20,21 +20,26 @@ const scenarios: Record<string, () => Promise<void> | void> = {
       throw new Error('in the node callback');
     });
     await new Promise<void>((resolve) => {
-      binding.openLease(folder.file('uio0'), { ringBytes: 0, ringFile: '', monitorId: -1, relid: 0, exclusive: true, timeoutMs: 1000 }, () => {
-        throw new Error('in the lease callback');
-      }, (_errno, _stage, lease) => {
-        setImmediate(async () => {
-          binding.wakeGuest(node);
-          await turn();
-          await turn();
-          say(`after ${binding.attachPrimary(lease) > 0}`);
-          say(`closed ${await closeLease(lease)}`);
-          binding.closeNode(node);
-          folder[Symbol.dispose]();
-          resolve();
-        });
-        throw new Error('in the done callback');
-      });
+      binding.openLease(
+        folder.file('uio0'),
+        { ringBytes: 0, ringFile: '', monitorId: -1, relid: 0, exclusive: true, timeoutMs: 1000 },
+        () => {
+          throw new Error('in the lease callback');
+        },
+        (_errno, _stage, lease) => {
+          setImmediate(async () => {
+            binding.wakeGuest(node);
+            await turn();
+            await turn();
+            say(`after ${binding.attachPrimary(lease) > 0}`);
+            say(`closed ${await closeLease(lease)}`);
+            binding.closeNode(node);
+            folder[Symbol.dispose]();
+            resolve();
+          });
+          throw new Error('in the done callback');
+        },
+      );
     });
   },
 

@@ -4,8 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 const child = fileURLToPath(new URL('native-child.js', import.meta.url));
 
@@ -80,7 +80,12 @@ test('a signal ends a process with an open lease', async () => {
 });
 
 test('handles and arenas that nobody holds survive collection as long as they must', async () => {
-  assert.deepEqual(await run('collects-everything', ['--expose-gc']), { code: 0, signal: null, lines: ['collected'], errors: '' });
+  assert.deepEqual(await run('collects-everything', ['--expose-gc']), {
+    code: 0,
+    signal: null,
+    lines: ['collected'],
+    errors: '',
+  });
 });
 
 test('a SIGBUS that is none of ours ends the process as ever', async () => {

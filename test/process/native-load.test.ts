@@ -25,7 +25,8 @@ function outcome(environment: Record<string, string>, flags: readonly string[] =
     try { console.log(JSON.stringify({ abi: native().abi })); }
     catch (error) { console.log(JSON.stringify(error)); }`;
   const { stdout, stderr } = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', code], {
-    encoding: 'utf8', env: { ...process.env, ...environment },
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
   });
   assert.notEqual(stdout, '', stderr);
   return JSON.parse(stdout) as Outcome;
@@ -44,7 +45,7 @@ test('a file that is not there is named, with the way to get one', () => {
   assert.match(failed.message ?? '', /\/nowhere\/vmbus\.node/);
 });
 
-test('a file that is no addon is named with the linker\'s reason', () => {
+test("a file that is no addon is named with the linker's reason", () => {
   using folder = new TestFolder();
   writeFileSync(folder.file('vmbus.node'), 'no addon');
 

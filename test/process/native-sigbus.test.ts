@@ -18,10 +18,13 @@ function attachShrinkable(pair: Pair): { readonly file: string; readonly channel
 const uses: readonly (readonly [string, (channel: End) => number])[] = [
   ['drain', (channel) => channel.drain()],
   ['write', (channel) => channel.send(new Uint8Array(100))],
-  ['writeMany', (channel) => {
-    channel.sendIndex.set([6, 2 << 16, 0, 64, 0, 0]);
-    return binding.writeMany(channel.handle, 0, 1);
-  }],
+  [
+    'writeMany',
+    (channel) => {
+      channel.sendIndex.set([6, 2 << 16, 0, 64, 0, 0]);
+      return binding.writeMany(channel.handle, 0, 1);
+    },
+  ],
 ];
 for (const [name, use] of uses) {
   test(`${name} on a ring whose pages are gone answers rescinded, for every channel of the lease`, async () => {

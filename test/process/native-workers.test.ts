@@ -27,7 +27,9 @@ async function message(worker: Worker): Promise<unknown> {
 
 /** Descriptors and shared mappings of this process: what a leak would show in. */
 function held(): { readonly descriptors: number; readonly mappings: number } {
-  const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n').filter((line) => line.includes('memfd:vmbus')).length;
+  const mappings = readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('memfd:vmbus')).length;
   return { descriptors: readdirSync('/proc/self/fd').length, mappings };
 }
 
