@@ -15,6 +15,19 @@ namespace {
 
 constexpr size_t kArenaLimit = INT32_MAX & ~size_t{kUnitBytes - 1};  // offsets go out as int32
 
+// Copies the body of the packet at `start` and returns its transaction id.
+inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* target,
+                           uint32_t body) {
+  if (data.IsStraight(start, kDescriptorBytes + body)) [[likely]] {
+    const std::byte* place = data.At(start);
+    CopyBytes(target, place + kDescriptorBytes, body);
+    return LoadUnit(place + kUnitBytes);
+  }
+  const uint32_t size = data.size();
+  data.CopyOut(Advance(start, kDescriptorBytes, size), target, body);
+  return LoadUnit(data.At(Advance(start, kUnitBytes, size)));
+}
+
 }  // namespace
 
 // The drain loop's own copy of the position, so that the loop works in registers.
@@ -64,19 +77,6 @@ bool RingReader::Refill() {
   if (violation_ != Violation::kNone) return false;
   available_ = UsedBytes(write_index, read_index_, data_.size());
   return available_ != 0;
-}
-
-// Copies the body of the packet at `start` and returns its transaction id.
-inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* target,
-                           uint32_t body) {
-  if (data.IsStraight(start, kDescriptorBytes + body)) [[likely]] {
-    const std::byte* place = data.At(start);
-    CopyBytes(target, place + kDescriptorBytes, body);
-    return LoadUnit(place + kUnitBytes);
-  }
-  const uint32_t size = data.size();
-  data.CopyOut(Advance(start, kDescriptorBytes, size), target, body);
-  return LoadUnit(data.At(Advance(start, kUnitBytes, size)));
 }
 
 // Copies the packet at the cursor. False when it does not fit (needed is set) or breaks a rule
