@@ -3,11 +3,11 @@
 // Exports of the bus.
 
 export { classOfGuid, classOfName, deviceClasses } from '../protocol/classes.js';
-export { deviceUses } from './device-use.js';
-export { bindDevice } from './driver-binding.js';
-export { type KernelVersion, kernelVersion } from './kernel-version.js';
-export { type KernelHazard, kernelHazards, subchannelInterruptsAreSafe } from './known-kernels.js';
+export { bindDevice } from './binding/driver-binding.js';
+export { listBindings, restoreDevice, restoreStale } from './binding/restore.js';
+export { type KernelVersion, kernelVersion } from './kernel/kernel-version.js';
+export { type KernelHazard, kernelHazards, subchannelInterruptsAreSafe } from './kernel/known-kernels.js';
 export { moveChannel } from './move-channel.js';
 export { openBus } from './open-bus.js';
-export { listBindings, restoreDevice, restoreStale } from './restore.js';
 export type * from './types.js';
+export { deviceUses } from './use/device-use.js';

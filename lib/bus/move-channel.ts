@@ -8,11 +8,11 @@ import { constants } from 'node:os';
 
 import { errnoName, outOfRange, VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
-import { readSmallFileOrNull } from './attributes.js';
-import { readChannel } from './channel-reader.js';
-import { parseCpuList } from './cpu-list.js';
-import { devicePath, readDevice } from './device-reader.js';
-import { protocolVersion } from './kernel-log.js';
+import { protocolVersion } from './kernel/kernel-log.js';
+import { readSmallFileOrNull } from './read/attributes.js';
+import { readChannel } from './read/channel-reader.js';
+import { parseCpuList } from './read/cpu-list.js';
+import { devicePath, readDevice } from './read/device-reader.js';
 import { rootKind, snapshotError, under } from './root.js';
 import type { ChannelMove, Device, MoveChannelOptions } from './types.js';
 import { writeAttribute } from './write-attribute.js';

@@ -4,12 +4,12 @@
 // Called by scripts and by every command; calls device-list.ts (what is there) and watch.ts (what changes).
 
 import { invalidType } from '../errors.js';
-import { readSmallFileOrNull } from './attributes.js';
-import { readDevices } from './device-list.js';
 import { findDevice } from './find-device.js';
+import { readSmallFileOrNull } from './read/attributes.js';
+import { readDevices } from './read/device-list.js';
 import { busFolder, type RootKind, resolveRoot, rootKind } from './root.js';
 import type { Bus, BusChange, BusOptions, Device, WatchOptions } from './types.js';
-import { BusWatch } from './watch.js';
+import { BusWatch } from './watch/watch.js';
 
 /**
  * Opens the bus. Needs no privilege for reading.

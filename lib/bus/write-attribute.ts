@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Writes a control file of the bus: one write(2) of the whole text, as sysfs wants it, answered with an errno.
-// Called by binding-steps.ts and move-channel.ts. In a simulated host's tree the write-only files are unix sockets: the
+// Called by steps.ts and move-channel.ts. In a simulated host's tree the write-only files are unix sockets: the
 // text goes in, the errno in decimal comes back. The asynchronous form runs off the event loop: unbinding can block.
 
 import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';

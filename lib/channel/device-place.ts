@@ -5,7 +5,7 @@
 // Called by: open.ts, subchannel.ts, share.ts. Source: Documentation/ABI/stable/sysfs-bus-vmbus.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { kernelHazards, subchannelInterruptsAreSafe } from '../bus/known-kernels.js';
+import { kernelHazards, subchannelInterruptsAreSafe } from '../bus/kernel/known-kernels.js';
 import type { Device } from '../bus/types.js';
 import { VmbusError } from '../errors.js';
 

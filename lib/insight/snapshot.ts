@@ -6,7 +6,7 @@
 
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { deviceIds, devicePath } from '../bus/device-reader.js';
+import { deviceIds, devicePath } from '../bus/read/device-reader.js';
 import { captureFacts } from './evidence.js';
 import { factsOf, settleRoot } from './info.js';
 import { captureSystem, learnNames, mountTypes } from './snapshot/capture-system.js';

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { withLock } from '../../dist/bus/binding-lock.js';
-import { createRecord, readRecord } from '../../dist/bus/binding-record.js';
+import { withLock } from '../../dist/bus/binding/lock.js';
+import { createRecord, readRecord } from '../../dist/bus/binding/record.js';
 import { type BindingRecord, bindDevice, listBindings, restoreDevice, restoreStale } from '../../dist/bus/index.js';
 import { bindings, Scene, withCode } from './bus-scene.js';
 import { balloonId } from './bus-tree.js';

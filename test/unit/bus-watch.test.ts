@@ -7,8 +7,8 @@ import { renameSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { type BusChange, openBus } from '../../dist/bus/index.js';
-import { parseUevent, UeventSplitter } from '../../dist/bus/uevent.js';
-import { openUeventSource } from '../../dist/bus/uevent-source.js';
+import { parseUevent, UeventSplitter } from '../../dist/bus/watch/uevent.js';
+import { openUeventSource } from '../../dist/bus/watch/uevent-source.js';
 import { acpi, BusTree, balloonId, netId } from './bus-tree.js';
 
 /** A tree with a simulated host's uevents. */

@@ -5,11 +5,11 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { readDevices } from '../../bus/device-list.js';
-import { type KernelVersion, kernelVersion } from '../../bus/kernel-version.js';
+import { type KernelVersion, kernelVersion } from '../../bus/kernel/kernel-version.js';
+import { readDevices } from '../../bus/read/device-list.js';
 import { rootKind } from '../../bus/root.js';
 import type { Device } from '../../bus/types.js';
-import { type NodeHolder, nodeHolders } from '../../bus/use-nodes.js';
+import { type NodeHolder, nodeHolders } from '../../bus/use/nodes.js';
 import { detect, settleRoot } from '../info.js';
 import type { Detection } from '../types.js';
 import { type Distribution, readDistribution } from './distribution.js';

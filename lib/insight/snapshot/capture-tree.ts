@@ -6,7 +6,7 @@
 
 import { type Dirent, readdirSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { readSmallFile } from '../../bus/attributes.js';
+import { readSmallFile } from '../../bus/read/attributes.js';
 import { errorCode } from '../../bus/system-error.js';
 import type { Redactor } from './redactor.js';
 import type { TreeWriter } from './tree-writer.js';

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { unreadableMark } from '../../bus/unreadable-mark.js';
+import { unreadableMark } from '../../bus/read/unreadable-mark.js';
 import { errnoName, invalidType, VmbusError } from '../../errors.js';
 
 /** A folder that is being filled. */

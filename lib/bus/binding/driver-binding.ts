@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+//
+// Takes a device from its driver, so that a script can open it, and sees to it that it is given back.
+// Called by scripts, `hv bind` and everything that opens channels; calls device-use.ts (may we?), record.ts (what to
+// give back), plan.ts and steps.ts (how), exit-guard.ts and rollback-helper.ts (whatever happens to us).
+// Order: check, write the record, take, wait for the node. A failure at any point undoes everything before it.
+
+import { existsSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+
+import { invalidValue, outOfRange, VmbusError } from '../../errors.js';
+import type { Guid } from '../../guid.js';
+import { kernelHazards } from '../kernel/known-kernels.js';
+import { readDevice } from '../read/device-reader.js';
+import { rootKind, snapshotError } from '../root.js';
+import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse } from '../types.js';
+import { deviceUses } from '../use/device-use.js';
+import { deviceGone, moduleMissing } from './bind-refusal.js';
+import { guard, unguard } from './exit-guard.js';
+import { giveBack } from './give-back.js';
+import { HeldBinding } from './held-binding.js';
+import { withLock } from './lock.js';
+import { driverFolder, type Step, shownSteps, takingPlan, uioDriver } from './plan.js';
+import { ownIdentity } from './process-identity.js';
+import { createRecord, driverName, readRecord, replaceRecord } from './record.js';
+import { isStale } from './restore.js';
+import { startRollback } from './rollback-helper.js';
+import { carryOut, runSteps } from './steps.js';
+import { waitForNode } from './wait-for-node.js';
+
+/** A day: longer rollbacks are meant as something else. */
+const longestRollbackMs = 24 * 60 * 60 * 1000;
+
+/** A request with its defaults, checked. */
+interface Request {
+  readonly root: string;
+  readonly id: Guid;
+  readonly driver: string;
+  readonly options: BindOptions;
+}
+
+/**
+ * Binds a device to `uio_hv_generic` (or another driver) until the binding is disposed or the process ends.
+ * @example
+ * await using binding = await bindDevice(bus.device('balloon'));
+ * @throws ERR_VMBUS_IN_USE, ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION, ERR_VMBUS_BUSY,
+ * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot)
+ * @category Bus
+ */
+export async function bindDevice(
+  device: Pick<Device, 'root' | 'id'>,
+  options: BindOptions = {},
+): Promise<DeviceBinding> {
+  const request = checkRequest(device, options);
+  options.signal?.throwIfAborted();
+  if (rootKind(request.root) === 'snapshot') throw snapshotError(request.id, 'bind a device');
+  if (options.dryRun === true) {
+    const { current, uses } = checkDevice(request);
+    return held(request, current, current.driver === request.driver ? [] : planFor(request, current), uses, null);
+  }
+  checkDevice(request);
+  return withLock(request.root, request.id, () => take(request));
+}
+
+function checkRequest(device: Pick<Device, 'root' | 'id'>, options: BindOptions): Request {
+  const { driver = uioDriver, rollbackAfterMs } = options;
+  if (!driverName.test(driver)) throw invalidValue('driver', 'must be the name of a kernel driver', driver);
+  if (rollbackAfterMs !== undefined && !(rollbackAfterMs >= 100 && rollbackAfterMs <= longestRollbackMs)) {
+    throw outOfRange('rollbackAfterMs', `from 100 to ${longestRollbackMs}`, rollbackAfterMs);
+  }
+  return { root: device.root, id: device.id, driver, options };
+}
+
+/** The device as it stands, and what is overruled by force; throws what speaks against taking it. */
+function checkDevice({ root, id, driver, options }: Request): {
+  readonly current: Device;
+  readonly uses: readonly DeviceUse[];
+} {
+  const current = readDevice(root, id);
+  if (current === null) throw deviceGone(root, id);
+  if (current.driver === driver) return { current, uses: [] };
+  if (driver === 'hv_utils' && !current.class.nativeDrivers.includes(driver)) {
+    throw new VmbusError(
+      'ERR_VMBUS_BIND_REFUSED',
+      `hv_utils must never be given a device of the class ${current.class.name}: the kernel would crash`,
+      {
+        device: id,
+        hint: `name another driver, e.g. ${current.class.nativeDriver ?? uioDriver}`,
+      },
+    );
+  }
+  if (!existsSync(driverFolder(root, driver))) throw moduleMissing(id, driver);
+  const uses = deviceUses(current);
+  const standing = options.force === true ? uses.filter((use) => !use.forceable) : uses;
+  if (standing.length > 0) throw inUse(current, standing);
+  return { current, uses };
+}
+
+function inUse(device: Device, uses: readonly DeviceUse[]): VmbusError {
+  const final = uses.some((use) => !use.forceable);
+  const hint = final
+    ? 'end what uses it first; no force helps here'
+    : 'end what uses it first, or use --force if you are sure';
+  return new VmbusError(
+    'ERR_VMBUS_IN_USE',
+    `${device.class.name} ${device.id} is in use: ${uses.map((use) => use.detail).join('; ')}`,
+    {
+      device: device.id,
+      hint,
+      facts: { uses },
+    },
+  );
+}
+
+function planFor({ driver }: Request, current: Device): Step[] {
+  return takingPlan(current, driver, { byOverride: existsSync(`${current.path}/driver_override`) });
+}
+
+/** Runs under the device's lock. Checks again: things may have changed while waiting for it. */
+async function take(request: Request): Promise<DeviceBinding> {
+  const { root, id, driver, options } = request;
+  await settleFormer(request);
+  const { current, uses } = checkDevice(request);
+  if (current.driver === driver) return held(request, current, [], uses, null);
+
+  const steps = planFor(request, current);
+  let record = recordFor(request, current);
+  if (!createRecord(root, record)) throw heldByOther(id, readRecord(root, id));
+  try {
+    if (record.rollbackAt !== null) await startRollback(root, record, 'at-deadline');
+    if (!record.persist) guard(root, record);
+    // A worker is not asked when the process ends; the helper sees it.
+    if (!record.persist && !isMainThread) await startRollback(root, record, 'after-owner');
+    // The record has said beforehand what may be done; what was really done is told by `done`.
+    const noteNewId = (step: Step): void => {
+      if (step.role !== 'new-id') return;
+      record = { ...record, addedId: true };
+      replaceRecord(root, record);
+      if (!record.persist) guard(root, record);
+    };
+    await runSteps(carryOut({ root, id }, steps, noteNewId), options.signal);
+    if (driver === uioDriver) await waitForNode(root, id, options.signal);
+  } catch (error) {
+    await undo(root, record, error);
+    throw error;
+  }
+  return held(request, current, steps, uses, record);
+}
+
+/** What an earlier owner left is put right first; what a living one holds is his. */
+async function settleFormer({ root, id, driver }: Request): Promise<void> {
+  const former = readRecord(root, id);
+  if (former === null) return;
+  if (isStale(former)) await runSteps(giveBack(root, former, {}));
+  else if (readDevice(root, id)?.driver !== driver) throw heldByOther(id, former);
+}
+
+function heldByOther(id: Guid, record: BindingRecord | null): VmbusError {
+  const who = record === null ? 'another process' : `process ${record.pid} (since ${record.since})`;
+  return new VmbusError('ERR_VMBUS_BUSY', `${who} has bound ${id} to ${record?.driver ?? 'another driver'}`, {
+    device: id,
+    hint: `give it back first: \`hv restore ${id}\``,
+    facts: { pid: record?.pid ?? null },
+  });
+}
+
+function recordFor({ id, driver, options }: Request, current: Device): BindingRecord {
+  const now = Date.now();
+  const { rollbackAfterMs } = options;
+  return {
+    schema: 1,
+    device: id,
+    class: current.class.guid,
+    driver,
+    previousDriver: current.driver,
+    previousOverride: current.driverOverride,
+    wroteOverride: existsSync(`${current.path}/driver_override`),
+    addedId: false,
+    ...ownIdentity(),
+    since: new Date(now).toISOString(),
+    persist: options.persist === true,
+    rollbackAt: rollbackAfterMs === undefined ? null : new Date(now + rollbackAfterMs).toISOString(),
+    children: current.children,
+  };
+}
+
+/** Undoes a half-done taking. What can't be undone stays on record for `hv restore`, and is told with the first error. */
+async function undo(root: string, record: BindingRecord, error: unknown): Promise<void> {
+  try {
+    await runSteps(giveBack(root, record, { force: true }));
+    unguard(root, record.device);
+  } catch (second) {
+    if (VmbusError.is(error))
+      Object.assign(error.facts, { notUndone: second instanceof Error ? second.message : String(second) });
+  }
+}
+
+function held(
+  request: Request,
+  current: Device,
+  steps: readonly Step[],
+  uses: readonly DeviceUse[],
+  record: BindingRecord | null,
+): HeldBinding {
+  const warnings =
+    request.driver === uioDriver ? kernelHazards(request.root).filter((hazard) => hazard.when === 'open') : [];
+  return new HeldBinding(
+    request.root,
+    {
+      device: request.id,
+      driver: request.driver,
+      previousDriver: current.driver,
+      steps: shownSteps(steps),
+      uses,
+      dryRun: request.options.dryRun === true,
+      warnings: warnings.map((hazard) => hazard.explanation),
+    },
+    record,
+  );
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// Gives one device back, as its record says: the part that restoring, rolling back and exiting have in common.
+// Called by restore.ts, driver-binding.ts, exit-guard.ts, always under the device's lock; calls steps.ts.
+// Invariant: never unbinds uio_hv_generic while the node is open or mapped. The kernel's driver would leave the channel open
+// on the host with its callback armed, and crash at the next interrupt.
+
+import { VmbusError } from '../../errors.js';
+import { kernelHazards } from '../kernel/known-kernels.js';
+import { boundDriver, readDevice } from '../read/device-reader.js';
+import { rootKind } from '../root.js';
+import type { BindingRecord, Device, RestoreOptions, RestoreResult } from '../types.js';
+import { uioHolders } from '../use/device-use.js';
+import { givingBackPlan, removingId, type Step, shownSteps, uioDriver } from './plan.js';
+import { bootId } from './process-identity.js';
+import { readRecord, removeRecord } from './record.js';
+import { type Action, carryOut } from './steps.js';
+
+/** `since` of a record that was never written: what a device without one is to be. */
+export const assumedSince: string = new Date(0).toISOString();
+
+/** What would be done, and what speaks against it. */
+export interface GiveBackPlan {
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+/** The steps for where the device stands now. @throws ERR_VMBUS_IN_USE while the node is open, ERR_VMBUS_UNSUPPORTED without force where harm is known */
+export function planGiveBack(
+  root: string,
+  device: Device | null,
+  record: BindingRecord,
+  options: RestoreOptions,
+): GiveBackPlan {
+  if (record.bootId !== bootId())
+    return { steps: [], warnings: ['the machine was started anew since: nothing is held any more'] };
+  if (device === null)
+    return { steps: removingId(root, record), warnings: ['the device is gone: the host withdrew it'] };
+  const steps = givingBackPlan(device, record);
+  if (steps.some((step) => step.role === 'unbind' && step.driver === uioDriver)) refuseWhileOpen(device);
+  return {
+    steps,
+    warnings: [...hazards(device, steps, options), ...foreignDriver(device, record), ...lost(record, steps)],
+  };
+}
+
+/** Gives the device back and removes its record. */
+export function* giveBack(
+  root: string,
+  record: BindingRecord,
+  options: RestoreOptions,
+): Generator<Action, RestoreResult, number> {
+  const isAssumed = record.since === assumedSince;
+  // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now.
+  if (!isAssumed && readRecord(root, record.device)?.since !== record.since) return nothingToDo(root, record);
+  if (rootKind(root) === 'simulated') yield* letGo(root, record);
+  const plan = planGiveBack(root, readDevice(root, record.device), record, options);
+  yield* carryOut({ root, id: record.device }, plan.steps);
+  if (!isAssumed) removeRecord(root, record.device);
+  return { ...nothingToDo(root, record), steps: shownSteps(plan.steps), warnings: plan.warnings };
+}
+
+/** A simulated host hears of a closed node a little later than a kernel, which is told by close(2) itself. */
+function* letGo(root: string, record: BindingRecord): Generator<Action, void, number> {
+  for (const pauseMs of [1, 5, 20, 50, 100, 200]) {
+    const device = readDevice(root, record.device);
+    if (device === null || uioHolders(device).length === 0) return;
+    yield { pauseMs };
+  }
+}
+
+/** The answer for a device that needs nothing. */
+export function nothingToDo(root: string, record: BindingRecord): RestoreResult {
+  return { device: record.device, driver: boundDriver(root, record.device), steps: [], warnings: [], dryRun: false };
+}
+
+function refuseWhileOpen(device: Device): void {
+  const holders = uioHolders(device);
+  const [first] = holders;
+  if (!first) return;
+  const who = holders.map(
+    (holder) => `${holder.command}${holder.pid > 0 ? ` (pid ${holder.pid})` : ''} has it ${holder.how}`,
+  );
+  throw new VmbusError(
+    'ERR_VMBUS_IN_USE',
+    `${first.node} is in use: ${[...new Set(who)].join(', ')}. Taking the device from ${uioDriver} now would break the kernel`,
+    {
+      device: device.id,
+      path: first.node,
+      hint: first.pid > 0 ? `end it first: \`kill ${first.pid}\`` : 'close the channel first',
+      facts: { holders },
+    },
+  );
+}
+
+/** Known harm of handing a device that was open through UIO to another driver. The ring files can be read once it was open. */
+function hazards(device: Device, steps: readonly Step[], options: RestoreOptions): string[] {
+  const toDriver = steps.some((step) => step.role === 'bind');
+  const wasOpen = device.uio !== null && device.in.readIndex !== null;
+  if (!toDriver || !wasOpen || rootKind(device.root) === 'simulated') return [];
+  const known = kernelHazards(device.root).filter((hazard) => hazard.when === 'restore');
+  const grave = known.find((hazard) => hazard.severity === 'refuse');
+  if (grave && options.force !== true) {
+    throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `${grave.explanation}`, {
+      device: device.id,
+      hint: 'leave it bound and reboot, or use --force',
+      facts: { hazard: grave.id },
+    });
+  }
+  return known.map((hazard) => hazard.explanation);
+}
+
+function foreignDriver(device: Device, record: BindingRecord): string[] {
+  const { driver } = device;
+  if (driver === null || driver === record.driver || driver === record.previousDriver) return [];
+  return [`somebody bound the device to ${driver} meanwhile; it was left there`];
+}
+
+function lost(record: BindingRecord, steps: readonly Step[]): string[] {
+  const nets = record.children.filter((child) => child.kind === 'net').map((child) => child.name);
+  if (nets.length === 0 || !steps.some((step) => step.role === 'bind')) return [];
+  return [
+    `${nets.join(', ')} comes back without its addresses, and may get another name: let the network service set it up again`,
+  ];
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+//
+// What to write, and where, to take a device from its driver and to give it back. Pure: reads nothing, writes nothing.
+// Called by driver-binding.ts and restore.ts; carried out by steps.ts.
+// Source: Documentation/ABI/testing/sysfs-bus-vmbus (driver_override), drivers/hv/vmbus_drv.c (new_id, remove_id).
+
+import { under } from '../root.js';
+import type { BindingRecord, Device, PlanStep } from '../types.js';
+
+/** The driver that opens a device to user space. */
+export const uioDriver = 'uio_hv_generic';
+
+/** A step, and how its errnos are to be read. */
+export interface Step extends PlanStep {
+  readonly role: 'set-override' | 'clear-override' | 'new-id' | 'remove-id' | 'unbind' | 'bind';
+  readonly driver: string;
+}
+
+/**
+ * Steps that put the device on `driver`. By `driver_override`, which concerns this device only; `new_id` would concern its
+ * whole class, and is only for kernels that have nothing better.
+ */
+export function takingPlan(device: Device, driver: string, options: { readonly byOverride: boolean }): Step[] {
+  const steps: Step[] = [options.byOverride ? setOverride(device, driver) : newId(device, driver)];
+  if (device.driver !== null) steps.push(unbind(device, device.driver));
+  steps.push(bind(device, driver));
+  return steps;
+}
+
+/** Steps that undo what the record says, from where the device stands now. None for a driver that a third party bound. */
+export function givingBackPlan(device: Device, record: BindingRecord): Step[] {
+  const steps: Step[] = [];
+  const held = device.driver === record.driver && record.previousDriver !== record.driver;
+  if (held) steps.push(unbind(device, record.driver));
+  if (record.wroteOverride && device.driverOverride === record.driver)
+    steps.push(clearOverride(device, record.previousOverride));
+  steps.push(...removingId(device.root, record));
+  const isFree = held || device.driver === null;
+  if (isFree && record.previousDriver !== null) steps.push(bind(device, record.previousDriver));
+  return steps;
+}
+
+/** The step that takes a dynamic id back; it is the driver's, and stays when the device goes. */
+export function removingId(root: string, record: BindingRecord): Step[] {
+  if (!record.addedId) return [];
+  const path = `${driverFolder(root, record.driver)}/remove_id`;
+  return [
+    {
+      role: 'remove-id',
+      driver: record.driver,
+      what: `make ${record.driver} refuse the class again`,
+      path,
+      write: record.class,
+    },
+  ];
+}
+
+/** The steps as they are shown. */
+export function shownSteps(steps: readonly Step[]): PlanStep[] {
+  return steps.map(({ what, path, write }) => ({ what, path, write }));
+}
+
+/** Files of a driver. */
+export function driverFolder(root: string, driver: string): string {
+  return under(root, 'sys/bus/vmbus/drivers', driver);
+}
+
+function setOverride(device: Device, driver: string): Step {
+  return {
+    role: 'set-override',
+    driver,
+    what: `reserve the device for ${driver}`,
+    path: `${device.path}/driver_override`,
+    write: driver,
+  };
+}
+
+/** A single line end clears; an empty write would never reach the kernel. */
+function clearOverride(device: Device, previous: string | null): Step {
+  const what = previous === null ? 'let any driver have the device' : `reserve the device for ${previous} again`;
+  return {
+    role: 'clear-override',
+    driver: previous ?? '',
+    what,
+    path: `${device.path}/driver_override`,
+    write: previous ?? '\n',
+  };
+}
+
+function newId(device: Device, driver: string): Step {
+  const path = `${driverFolder(device.root, driver)}/new_id`;
+  return {
+    role: 'new-id',
+    driver,
+    what: `make ${driver} accept the class ${device.class.name}`,
+    path,
+    write: device.class.guid,
+  };
+}
+
+function unbind(device: Device, driver: string): Step {
+  return {
+    role: 'unbind',
+    driver,
+    what: `unbind from ${driver}`,
+    path: `${driverFolder(device.root, driver)}/unbind`,
+    write: device.id,
+  };
+}
+
+function bind(device: Device, driver: string): Step {
+  return {
+    role: 'bind',
+    driver,
+    what: `bind to ${driver}`,
+    path: `${driverFolder(device.root, driver)}/bind`,
+    write: device.id,
+  };
+}
