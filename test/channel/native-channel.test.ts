@@ -205,6 +205,8 @@ test('a doorbell leaves the ring masked while its owner drains', async () => {
   pair.host.send(new Uint8Array(8));
   assert.equal(pair.guest.drain(1), 1);
   assert.equal(pair.guest.inspect('inMask'), 1);
+  // Some kernels unmask with every doorbell they are asked for.
+  binding.pokeHeader(pair.host.handle, 1, 2, 0);
 
   pair.guest.send(new Uint8Array(8));
 
