@@ -20,7 +20,7 @@ export function coreRows() {
   if (ran.status !== 0) throw new Error(`ring_bench ended with ${ran.signal ?? ran.status}: ${ran.stderr}`);
   const rows = {};
   for (const line of ran.stdout.trim().split('\n')) {
-    const { direction, payload_bytes: size, ns_per_packet: ns } = JSON.parse(line);
+    const { direction, bytes: size, ns } = JSON.parse(line);
     rows[direction] = { ...rows[direction], [size]: ns };
   }
   return Object.entries(rows).map(([direction, bySize]) => ({

@@ -9,7 +9,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { anchor } from './fetch-anchors.mjs';
 import { BuildFailure, NativeBuild } from './native/build.mjs';
-import { litmusTests } from './native/litmus.mjs';
+import { emulatedLitmusTests, litmusTests } from './native/litmus.mjs';
 import { Report, withoutRandomAddresses } from './native/run.mjs';
 import { arm64 } from './native/toolchains.mjs';
 
@@ -82,7 +82,7 @@ function anchorTests() {
   });
 }
 
-// The emulator runs on x86, which keeps most orders by itself: this proves the arm64 build more than its fences.
+// The emulator runs on x86, which keeps all orders but store before load: of the fences this proves the full ones.
 function arm64Tests() {
   const runs = { golden_test: [], flow_control_test: [], cross_test: ['20'], stress_test: ['20000'] };
   return Object.entries(runs).map(([test, args]) => {
@@ -109,6 +109,7 @@ const tests = [
   ...litmusTests({ build, core, report, threadSanitizer }),
   ...anchorTests(),
   ...arm64Tests(),
+  ...emulatedLitmusTests({ build, core, report, toolchain: () => arm64({ fetch }) }),
 ].filter(({ name }) => !values.only || name.includes(values.only));
 
 // Everything is built first, because the tests of two threads want both cores for themselves.

@@ -34,14 +34,40 @@ export function litmusTests(context) {
   return tests;
 }
 
-function omitting(context, source, edge, flags) {
-  const name = `${source}-${edge}`;
+/** The same full fences, and the model, in arm64 code. `toolchain()` answers the cross compiler and the emulator. */
+export function emulatedLitmusTests({ toolchain, ...context }) {
+  const machine = { name: 'arm64', toolchain };
+  const tests = [modelTest(context, machine)];
+  for (const [handshake, edges] of Object.entries(fences)) {
+    tests.push(fenceTest(context, handshake, 0, 'complete', machine));
+    for (const [edge, what] of Object.entries(edges)) tests.push(fenceTest(context, handshake, edge, what, machine));
+  }
+  return tests;
+}
+
+function omitting(context, source, edge, { flags, machine }) {
   const seam = Number(edge) === 0 ? [] : [`-DVMBUS_OMIT_EDGE=${edge}`];
   return context.build.executable({
-    name,
+    name: machine ? `${source}-${edge}-${machine.name}` : `${source}-${edge}`,
     sources: [`native/test/${source}.cc`, ...context.core],
     flags: [...flags, ...seam],
+    ...(machine && { compiler: machine.toolchain() }),
   });
+}
+
+/** The program, or the emulator with the program. */
+function asRun(file, args, machine) {
+  const [command, ...rest] = [...(machine?.toolchain().run ?? []), file, ...args];
+  return [command, rest];
+}
+
+function modelTest(context, machine) {
+  const name = `litmus_model, ${machine.name}`;
+  return {
+    name,
+    build: () => omitting(context, 'litmus_model', 0, { flags: ['-O2'], machine }),
+    run: (file) => context.report.counted(name, ...asRun(file, [], machine), { timeoutMs: 300_000 }),
+  };
 }
 
 function title(source, edge, what) {
@@ -54,7 +80,7 @@ function dataTest(context, edge, what) {
   const verdict = Number(edge) === 0 ? { accept: [FINE] } : { accept: [SANITIZER_FOUND], word: 'data race' };
   return {
     name,
-    build: () => omitting(context, 'litmus_data', edge, context.threadSanitizer),
+    build: () => omitting(context, 'litmus_data', edge, { flags: context.threadSanitizer }),
     run: (file) => {
       const [command, ...args] = [...withoutRandomAddresses(), file, '20000'];
       return context.report.single(name, command, args, { ...verdict, env });
@@ -62,18 +88,18 @@ function dataTest(context, edge, what) {
   };
 }
 
-function fenceTest(context, handshake, edge, what) {
+function fenceTest(context, handshake, edge, what, machine) {
   const complete = Number(edge) === 0;
-  const name = title(`litmus_store_load ${handshake}`, edge, what);
+  const name = `${title(`litmus_store_load ${handshake}`, edge, what)}${machine ? `, ${machine.name}` : ''}`;
   return {
     name,
-    build: () => omitting(context, 'litmus_store_load', edge, ['-O2']),
+    build: () => omitting(context, 'litmus_store_load', edge, { flags: ['-O2'], machine }),
     // Red comes within thousands of rounds; the seconds are for machines with other work to do.
     run: async (file) => {
       if (availableParallelism() < 2) return context.report.skip(name, 'needs two processors');
       const bounds = complete ? ['300000', '2'] : ['100000000', '60'];
       const accept = complete ? [FINE] : [BOTH_SAW_NOTHING];
-      return context.report.single(name, file, [handshake, ...bounds], { accept });
+      return context.report.single(name, ...asRun(file, [handshake, ...bounds], machine), { accept });
     },
   };
 }
