@@ -10,10 +10,11 @@ import { readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { OpenStage } from '../../dist/native/binding.js';
-import { closeLease, openLease, RING_BYTES, TestFolder } from './native-pair.js';
+import { closeLease, openLease, plainEnvironment, RING_BYTES, TestFolder } from './native-pair.js';
 
 const { ECONNRESET, EPROTO, ETIMEDOUT } = constants.errno;
-const hasPython = spawnSync('python3', ['-c', 'import socket; socket.send_fds']).status === 0;
+const hasPython =
+  spawnSync('python3', ['-c', 'import socket; socket.send_fds'], { env: plainEnvironment }).status === 0;
 const options = hasPython ? {} : { skip: 'python3 with socket.send_fds (3.9) is not installed' };
 
 /** A host that takes one connection and does `answer` with it, in Python. */
@@ -47,7 +48,10 @@ interface Answered {
 async function openAgainst(answer: string, timeoutMs = 5000): Promise<Answered> {
   using folder = new TestFolder();
   const path = folder.file('uio0');
-  const host = spawn('python3', ['-c', program, path, answer], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const host = spawn('python3', ['-c', program, path, answer], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: plainEnvironment,
+  });
   const ended = once(host, 'exit');
   await once(host.stdout, 'data');
   const opened = await openLease(path, { timeoutMs });

@@ -10,6 +10,9 @@ import { native } from '../../dist/native/load.js';
 
 export const binding: Binding = native();
 
+/** The environment for programs that are not Node: without the sanitizer that may be preloaded into this process. */
+export const plainEnvironment: NodeJS.ProcessEnv = { ...process.env, LD_PRELOAD: '' };
+
 /** Both rings of a small node: a header page and 12 KiB of data each. */
 export const RING_BYTES = 2 * 4 * 4096;
 export const DATA_BYTES = 3 * 4096;

@@ -8,7 +8,7 @@ import { constants as access, accessSync, readFileSync, writeFileSync } from 'no
 import { createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { binding, EventLog, TestFolder, turn } from './native-pair.js';
+import { binding, EventLog, plainEnvironment, TestFolder, turn } from './native-pair.js';
 
 const { EBUSY, EINVAL, ENOENT, EPROTO } = constants.errno;
 
@@ -89,7 +89,7 @@ test("uevents that a process sends are not taken for the kernel's", needsUevents
   const forge = `import socket
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)
 s.sendto(b'remove@/devices/virtual/mem/null\\0ACTION=remove\\0SUBSYSTEM=mem\\0', (0, 1))`;
-  const { status, stderr } = spawnSync('python3', ['-c', forge], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('python3', ['-c', forge], { encoding: 'utf8', env: plainEnvironment });
   assert.equal(status, 0, stderr);
 
   assert.equal(await writeAttribute(eventSource, 'change'), 0);
