@@ -5,6 +5,7 @@
 
 import { invalidType, VmbusError } from '../errors.js';
 import { isGuid, parseGuid } from '../guid.js';
+import { nearest } from '../nearest.js';
 import type { Device } from './types.js';
 
 /** The device named; throws ERR_VMBUS_NO_DEVICE, listing what there is. */
@@ -67,29 +68,4 @@ function namesOf(device: Device): string[] {
 function describe(device: Device): string {
   const names = device.children.map((child) => child.name);
   return `${device.class.name} ${device.id}${names.length > 0 ? ` (${names.join(', ')})` : ''}`;
-}
-
-/** The name with the fewest edits, null where none is near enough to be meant. */
-export function nearest(wanted: string, names: readonly string[]): string | null {
-  let best: string | null = null;
-  let fewest = Math.max(1, Math.floor(wanted.length / 3)) + 1;
-  for (const name of new Set(names)) {
-    const edits = distance(wanted.toLowerCase(), name, fewest);
-    if (edits < fewest) [best, fewest] = [name, edits];
-  }
-  return best;
-}
-
-function distance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit;
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(swap, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? limit;
 }

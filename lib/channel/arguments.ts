@@ -4,8 +4,8 @@
 // Called by: open.ts, attach.ts, opened-channel.ts, subchannel.ts before anything else happens.
 
 import { types } from 'node:util';
+import { checkFlag, checkInteger, checkLimits, checkOptionNames } from '../check.js';
 import { invalidType, invalidValue, outOfRange } from '../errors.js';
-import { checkOptionNames } from './option-names.js';
 import type { AttachChannelOptions, OpenChannelOptions, OpenSubchannelOptions, SendOptions } from './types.js';
 
 type Method = 'send' | 'trySend' | 'request' | 'complete' | 'wait' | 'open' | 'attach' | 'subchannel';
@@ -36,7 +36,7 @@ export function checkSendOptions(options: SendOptions, names: readonly string[])
   const { type, transactionId, wantsCompletion, header } = options;
   if (type !== undefined) checkInteger(type, 'options.type', 1, 0xffff);
   if (transactionId !== undefined) checkTransactionId(transactionId, 'options.transactionId');
-  if (wantsCompletion !== undefined) checkBoolean(wantsCompletion, 'options.wantsCompletion');
+  checkFlag(wantsCompletion, 'options.wantsCompletion');
   if (header !== undefined) checkHeader(header);
   checkLimits(options);
 }
@@ -50,8 +50,8 @@ function checkHeader(header: Uint8Array): void {
 export function checkOpenOptions(options: OpenChannelOptions): void {
   checkOptionNames(options, OptionNames.open);
   checkLimits(options);
-  if (options.shared !== undefined) checkBoolean(options.shared, 'options.shared');
-  if (options.force !== undefined) checkBoolean(options.force, 'options.force');
+  checkFlag(options.shared, 'options.shared');
+  checkFlag(options.force, 'options.force');
   checkSizes(options);
 }
 
@@ -65,7 +65,7 @@ export function checkAttachOptions(options: AttachChannelOptions): void {
 export function checkSubchannelOptions(options: OpenSubchannelOptions): void {
   checkOptionNames(options, OptionNames.subchannel);
   checkLimits(options);
-  if (options.force !== undefined) checkBoolean(options.force, 'options.force');
+  checkFlag(options.force, 'options.force');
 }
 
 function checkSizes({ arenaBytes, batchPackets, busyPollUs }: AttachChannelOptions): void {
@@ -74,37 +74,8 @@ function checkSizes({ arenaBytes, batchPackets, busyPollUs }: AttachChannelOptio
   if (busyPollUs !== undefined) checkInteger(busyPollUs, 'options.busyPollUs', 0, 1000);
 }
 
-/** Checks `signal` and `timeoutMs`, which most options have. */
-export function checkLimits(options: { readonly signal?: unknown; readonly timeoutMs?: unknown }): void {
-  if (options.signal !== undefined && !isAbortSignal(options.signal)) {
-    throw invalidType('options.signal', 'an AbortSignal', options.signal);
-  }
-  // setTimeout takes no more than 31 bits.
-  if (options.timeoutMs !== undefined) checkNumber(options.timeoutMs, 'options.timeoutMs', 0, 2 ** 31 - 1);
-}
-
-function isAbortSignal(value: unknown): value is AbortSignal {
-  return typeof value === 'object' && value !== null && 'aborted' in value && value instanceof EventTarget;
-}
-
 /** @throws TypeError, RangeError */
 export function checkTransactionId(id: unknown, argument: string): asserts id is bigint {
   if (typeof id !== 'bigint') throw invalidType(argument, 'a bigint', id);
   if (id < 0n || id > 0xffff_ffff_ffff_ffffn) throw outOfRange(argument, '0n … 2n ** 64n - 1n', id);
-}
-
-/** @throws TypeError, RangeError */
-export function checkInteger(value: unknown, argument: string, least: number, most: number): asserts value is number {
-  if (typeof value !== 'number') throw invalidType(argument, 'a number', value);
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw outOfRange(argument, `an integer in ${least} … ${most}`, value);
-}
-
-function checkNumber(value: unknown, argument: string, least: number, most: number): void {
-  if (typeof value !== 'number') throw invalidType(argument, 'a number', value);
-  if (!(value >= least && value <= most)) throw outOfRange(argument, `in ${least} … ${most}`, value);
-}
-
-function checkBoolean(value: unknown, argument: string): void {
-  if (typeof value !== 'boolean') throw invalidType(argument, 'a boolean', value);
 }

@@ -4,11 +4,10 @@
 // Called by: scripts, lib/devices. Calls: send.ts, request.ts, inbox-iterator.ts, visit.ts, readable.ts, subchannel.ts.
 
 import { type InspectOptions, inspect } from 'node:util';
+import { checkInteger, checkLimits, checkOptionNames } from '../check.js';
 import { invalidType } from '../errors.js';
 import type { Guid } from '../guid.js';
 import {
-  checkInteger,
-  checkLimits,
   checkPayload,
   checkSendOptions,
   checkSubchannelOptions,
@@ -19,7 +18,6 @@ import type { ChannelCore } from './channel-core.js';
 import { closeByUser } from './close.js';
 import { BatchIterator, PacketIterator } from './inbox-iterator.js';
 import { inspectionOf, statsOf, textOf } from './inspection.js';
-import { checkOptionNames } from './option-names.js';
 import { readable } from './readable.js';
 import { request } from './request.js';
 import { outgoing, send, sendPlain, trySend, trySendMany, trySendPlain } from './send.js';
