@@ -3,9 +3,9 @@
 // Runs the checks and writes the report. Reads only; needs no privilege, but sees more with it.
 // Called by scripts and `hv doctor`. The checks are one file each under checks/.
 
-import { nearest } from '../../bus/find-device.js';
 import { deviceClasses } from '../../bus/index.js';
 import { invalidType, invalidValue } from '../../errors.js';
+import { nearest } from '../../nearest.js';
 import { confidentialCheck } from './checks/confidential.js';
 import { daemonsAliveCheck, daemonsCheck } from './checks/daemons.js';
 import { devicesCheck } from './checks/devices.js';
