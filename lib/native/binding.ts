@@ -21,7 +21,10 @@ export const Status = {
   tooLarge: -1003,
   /** `write`: no room now; `writeMany` answers the number written instead. */
   full: -1004,
-  /** A row of the send index points outside the arena, or has a field out of range. */
+  /**
+   * A row of the send index points outside the arena, or has a field out of range; or there is nothing to fill or read: no
+   * arena is registered, it was detached, or the count is not positive.
+   */
   badRow: -1005,
 } as const;
 
@@ -211,6 +214,7 @@ export interface Binding {
   awaitSpace(channel: number, bytes: number): number;
   /** Payload bytes that a plain packet can have at most on this ring. */
   largestPayload(channel: number): number;
+  /** Fills `out` as {@link Inspect} says. The words of the rings are 0 once the device is rescinded: they are not looked at then. */
   inspectChannel(channel: number, out: Float64Array): number;
   closeChannel(channel: number): void;
 
