@@ -54,17 +54,28 @@ core::Violation CheckHeaders(const RingPair& rings) {
   return inbound != core::Violation::kNone ? inbound : CheckHeader(rings.out);
 }
 
-OpenResult OpenNode(const OpenPlan& plan) {
-  Result<FoundNode> found = FindNode(plan.path);
-  if (!found.ok()) return OpenFailure{found.error(), OpenStage::kFind};
-  switch (found.value().status.st_mode & S_IFMT) {
+OpenResult OpenByKind(const FoundNode& found, const OpenPlan& plan) {
+  switch (found.status.st_mode & S_IFMT) {
     case S_IFCHR:
-      return OpenUioDevice(found.value(), plan);
+      return OpenUioDevice(found, plan);
     case S_IFSOCK:
-      return ConnectSimulatedNode(found.value(), plan);
+      return ConnectSimulatedNode(found, plan);
     default:
       return OpenFailure{0, OpenStage::kKind};
   }
+}
+
+OpenResult OpenNode(const OpenPlan& plan) {
+  Result<FoundNode> found = FindNode(plan.path);
+  if (!found.ok()) return OpenFailure{found.error(), OpenStage::kFind};
+  OpenResult opened = OpenByKind(found.value(), plan);
+  if (auto* node = std::get_if<OpenedNode>(&opened)) node->file = found.value().status;
+  return opened;
+}
+
+// Whether the path still leads to the very file: a node that was made anew is another device's, or another offer's.
+bool IsSameFile(const struct stat& one, const struct stat& other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino && one.st_rdev == other.st_rdev;
 }
 
 }  // namespace
@@ -99,7 +110,7 @@ Lease::Lease(const OpenPlan& plan, OpenedNode node, uint32_t mask_at_open)
     : token_(NextToken()),
       plan_(plan),
       node_(std::move(node)),
-      facts_{node_.kind, node_.rings.size(), mask_at_open, node_.from_ring_file} {
+      facts_{node_.kind, node_.rings.size(), mask_at_open, node_.from_ring_file, node_.file, node_.link} {
   primary_ = std::make_shared<Channel>(std::move(node_.rings), End::kGuest,
                                        MakeDoorbell(plan.relid, node_.monitor_id), node_.link);
 }
@@ -163,10 +174,13 @@ int Lease::Close() {
   }
   const bool alone = attachments_changed_.wait_for(lock, kAttachmentPatience,
                                                    [this] { return attachments_.empty(); });
-  node_.interrupt_page.Unmap();
-  node_.monitor_page.Unmap();
-  node_.lock.Close();
-  node_.node.Close();
+  // The last close waits for the host, which may never answer: nobody else is to wait for it.
+  OpenedNode node = std::move(node_);
+  lock.unlock();
+  node.interrupt_page.Unmap();
+  node.monitor_page.Unmap();
+  node.lock.Close();
+  node.node.Close();
   return alone ? 0 : ETIMEDOUT;
 }
 
@@ -175,13 +189,10 @@ std::variant<std::unique_ptr<Attachment>, OpenFailure> Attachment::Open(
   Result<FoundNode> found = FindNode(lease->plan_.path);
   if (!found.ok()) return OpenFailure{found.error(), OpenStage::kFind};
   const bool device = lease->facts_.kind == NodeKind::kDevice;
-  // The path may mean another device by now.
-  struct stat held {};
-  fstat(lease->node_fd(), &held);
-  const bool same = device ? S_ISCHR(found.value().status.st_mode) &&
-                                 found.value().status.st_rdev == held.st_rdev
-                           : S_ISSOCK(found.value().status.st_mode);
-  if (!same) return OpenFailure{0, OpenStage::kKind};
+  if (!IsSameFile(found.value().status, lease->facts_.file)) {
+    return OpenFailure{0, OpenStage::kKind};
+  }
+  if (lease->facts_.link->IsGone()) return OpenFailure{EIO, OpenStage::kOpen};
   Result<UniqueFd> node = device ? ReopenUioDevice(found.value())
                                  : ReconnectSimulatedNode(found.value(), lease->plan_.timeout_ms);
   if (!node.ok()) {

@@ -35,6 +35,8 @@ struct LeaseFacts {
   uint64_t ring_bytes;
   uint32_t mask_at_open;
   bool from_ring_file;
+  struct stat file;  // of the node's path at that time
+  std::shared_ptr<LinkState> link;
 };
 
 class Lease : public std::enable_shared_from_this<Lease> {
@@ -52,7 +54,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   uint64_t token() const { return token_; }
   int node_fd() const { return node_.node.get(); }
   const LeaseFacts& facts() const { return facts_; }
-  LinkState& link() { return *node_.link; }
+  LinkState& link() { return *facts_.link; }
 
   // Null after Close.
   std::shared_ptr<Channel> Primary();

@@ -6,6 +6,8 @@
 #ifndef VMBUS_OS_OPEN_PLAN_H_
 #define VMBUS_OS_OPEN_PLAN_H_
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -46,6 +48,7 @@ enum class NodeKind : int32_t { kDevice = 0, kSimulated = 1 };
 struct OpenedNode {
   NodeKind kind = NodeKind::kDevice;
   std::shared_ptr<LinkState> link;
+  struct stat file {};  // of the path, when it was opened
   UniqueFd node;
   UniqueFd lock;  // a simulated node's ring memory: the lock hangs on it
   Mapping interrupt_page;  // fast channels only
