@@ -47,7 +47,7 @@ export function cpusText({ cpuMap }: Device): string {
 }
 
 /** The folder behind a root, in words. */
-export function worldText({ kind, root }: Bus): string {
+function worldText({ kind, root }: Bus): string {
   if (kind === 'guest') return root === '/' ? 'this guest' : `a guest's tree at ${root}`;
   return kind === 'simulated' ? `a simulated host at ${root}` : `a snapshot at ${root}`;
 }

@@ -15,7 +15,7 @@ const bystanders: readonly string[] = ['net', 'scsi', 'heartbeat', 'shutdown', '
 );
 
 /** Devices of a host started without a wish: something to talk to, and what makes a bus look like one. */
-export const defaultDevices: readonly string[] = ['echo', 'balloon', ...bystanders];
+const defaultDevices: readonly string[] = ['echo', 'balloon', ...bystanders];
 /** Devices of the demonstration: the same, with more channels to look at. */
 export const demoDevices: readonly string[] = defaultDevices.map((name) =>
   name === 'echo' ? 'echo:subchannels=3' : name,

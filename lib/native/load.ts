@@ -28,16 +28,6 @@ export function native(): Binding {
   return loaded;
 }
 
-/** True when {@link native} would succeed. */
-export function isNativeAvailable(): boolean {
-  try {
-    native();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Files that may hold the addon, best first. `VMBUS_NATIVE` names the only one when it is set. */
 function candidates(): string[] {
   const chosen = process.env.VMBUS_NATIVE;

@@ -50,7 +50,7 @@ export const MemoryCapability = { balloon: 1n, hotAdd: 2n, hotRemove: 64n } as c
 export const MemoryCapabilityAnswer = { accepted: 1n, hotRemove: 2n, suppressReports: 4n } as const;
 
 /** Type of the only info message there is: the most pages the machine can ever have. */
-export const maxPageCountInfo = 0;
+const maxPageCountInfo = 0;
 
 /** A run of pages, 4096 bytes each. */
 export interface PageRange {
@@ -127,7 +127,7 @@ export interface HotAddResponse extends Message<'hotAddResponse'> {
   readonly isSuccess: boolean;
 }
 export interface InfoMessage extends Message<'info'> {
-  /** See {@link maxPageCountInfo}; others are possible. */
+  /** 0 for the most pages the machine can ever have; others are possible. */
   readonly infoType: number;
   readonly data: Uint8Array;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Check: the kernel is none of those that crash when devices are used from user space.
-// Called by ../doctor.ts. The table is lib/bus/known-kernels.
+// Called by ../doctor.ts. The table is lib/bus/kernel/known-kernels.ts.
 
 import { kernelHazards } from '../../../bus/index.js';
 import type { Check } from '../context.js';
