@@ -11,10 +11,10 @@ import type { Device } from '../bus/types.js';
 import { openChannel } from '../channel/open.js';
 import type { Channel, CloseReason, OpenChannelOptions, Packet, SendOptions } from '../channel/types.js';
 import { PacketType } from '../channel/types.js';
-import { invalidValue, VmbusError } from '../errors.js';
+import { VmbusError } from '../errors.js';
 import type { CapabilitiesResponse, MemoryGuestMessage } from '../protocol/dynamic-memory.js';
-import { decodeHostMessage, dynamicMemoryClass, encodeGuestMessage } from '../protocol/dynamic-memory.js';
-import { checkOptions, type MemorySettings } from './memory/arguments.js';
+import { decodeHostMessage, encodeGuestMessage } from '../protocol/dynamic-memory.js';
+import { checkChannel, checkOpenOptions, checkOptions, type MemorySettings } from './memory/arguments.js';
 import type { MemoryFigures } from './memory/figures.js';
 import { Greeting, memoryVersionName } from './memory/greeting.js';
 import { ReportSeries } from './memory/report-series.js';
@@ -46,10 +46,9 @@ export interface OpenMemoryOptions extends MemoryOptions {
  * @category Devices
  */
 export async function openMemory(device: Device, options: OpenMemoryOptions = {}): Promise<MemoryService> {
+  checkOpenOptions(device, options);
   const { channel: channelOptions, ...memoryOptions } = options;
   const settings = checkOptions(memoryOptions);
-  if (device?.class?.guid !== dynamicMemoryClass)
-    throw invalidValue('device', 'must be the dynamic memory device', device?.class?.name);
   const { signal } = memoryOptions;
   const channel = await openChannel(device, { ...channelOptions, ...(signal ? { signal } : {}) });
   const service = new MemoryService(channel, settings);
@@ -60,13 +59,15 @@ export async function openMemory(device: Device, options: OpenMemoryOptions = {}
 /**
  * Greets the host on an open channel of the dynamic memory device and answers the service. The service owns the channel from
  * here on: it closes it when it ends, also when this fails.
- * @throws VmbusError ERR_VMBUS_TIMEOUT, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_PROTOCOL, ERR_VMBUS_RESCINDED; the signal's reason
+ * @throws VmbusError ERR_VMBUS_TIMEOUT, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_PROTOCOL, ERR_VMBUS_RESCINDED; the signal's reason;
+ * TypeError ERR_INVALID_ARG_TYPE for what is no channel
  * @example
  * await using memory = await serveMemory(channel, { reportIntervalMs: 1000 });
  * for await (const request of memory.requests()) console.log(request);
  * @category Devices
  */
 export async function serveMemory(channel: Channel, options: MemoryOptions = {}): Promise<MemoryService> {
+  checkChannel(channel);
   const service = new MemoryService(channel, checkOptions(options));
   await service.greet();
   return service;
@@ -198,8 +199,8 @@ export class MemoryService implements AsyncDisposable {
 
   /** The life of the service: read until the channel ends, then say why it ended. */
   async #run(): Promise<CloseReason> {
-    void this.channel.closed.then(() => this.#stop.abort());
     try {
+      void this.channel.closed.then(() => this.#stop.abort());
       for await (const packet of this.channel) {
         if (this.#verdict) break;
         await this.#take(packet);

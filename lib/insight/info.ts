@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// "Am I on Hyper-V, which generation, which host, is it confidential?", each with its evidence. Never throws: what cannot be
-// told is null, and its evidence says why.
+// "Am I on Hyper-V, which generation, which host, is it confidential?", each with its evidence. What cannot be told
+// is null, and its evidence says why: nothing on the machine makes it throw.
 // Called by scripts, `hv info`, the doctor and snapshots. Calls evidence.ts (facts) and judgement.ts (conclusions).
 
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import { rootKind } from '../bus/root.js';
+import { checkOptionNames, checkText } from '../check.js';
 import { native } from '../native/load.js';
 import { enlightenments, isRootPartition, hypervisorLeaves as leaves, limitsOf } from './cpuid-leaves.js';
 import type { MachineFacts } from './evidence.js';
@@ -24,12 +25,15 @@ import type { Detection, DetectOptions, Finding, Hypervisor } from './types.js';
 
 /**
  * What machine this is, with evidence. Needs no privilege; root sees one more table.
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for wrong options, and nothing else
  * @example
  * const { hypervisor, generation, hostVersion } = detect();
  * if (hypervisor.value === 'hyper-v') console.log(`Gen ${generation.value} on ${hostVersion.value?.text}`);
  * @category Insight
  */
 export function detect(options: DetectOptions = {}): Detection {
+  checkOptionNames(options, ['root']);
+  checkText(options.root, 'options.root');
   const root = settleRoot(options.root);
   return judge(root, rootKind(root), factsOf(root));
 }

@@ -7,6 +7,7 @@
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { deviceIds, devicePath } from '../bus/read/device-reader.js';
+import { checkLimits, checkOptionNames, checkText } from '../check.js';
 import { captureFacts } from './evidence.js';
 import { factsOf, settleRoot } from './info.js';
 import { captureSystem, learnNames, mountTypes } from './snapshot/capture-system.js';
@@ -42,13 +43,16 @@ const azureMacGuid = /^000d3a|^0022[48]|^6045bd|^7c1e52|^7ced8d/;
 /**
  * Captures the bus and what surrounds it into a folder, which must not exist or be empty. Reads only; as root it sees all
  * attributes, as somebody else it keeps what was refused as refused.
- * @throws VmbusError ERR_VMBUS_IN_USE, ERR_VMBUS_SYSTEM; the signal's reason
+ * @throws VmbusError ERR_VMBUS_IN_USE, ERR_VMBUS_SYSTEM; TypeError for wrong arguments; the signal's reason
  * @example
  * const { notes } = await captureSnapshot('./capture');
  * const bus = openBus({ root: './capture' });
  * @category Insight
  */
 export async function captureSnapshot(to: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
+  checkOptionNames(options, ['root', 'signal']);
+  checkText(options.root, 'options.root');
+  checkLimits({ signal: options.signal });
   options.signal?.throwIfAborted();
   const root = settleRoot(options.root);
   const writer = new TreeWriter(to);

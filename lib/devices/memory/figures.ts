@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { checkInteger, checkOptionNames, checkText } from '../../check.js';
 import { errnoName, VmbusError } from '../../errors.js';
 import { memoryPageBytes } from '../../protocol/dynamic-memory.js';
 
@@ -32,9 +33,13 @@ export interface MemoryFiguresOptions {
 
 /**
  * The figures of now, from `/proc/meminfo`.
- * @throws VmbusError ERR_VMBUS_SYSTEM where the file cannot be read or lacks a figure
+ * @throws VmbusError ERR_VMBUS_SYSTEM where the file cannot be read or lacks a figure; TypeError, RangeError for wrong options
  */
 export function readMemoryFigures(options: MemoryFiguresOptions = {}): MemoryFigures {
+  checkOptionNames(options, ['root', 'borrowedPages']);
+  checkText(options.root, 'options.root');
+  const { borrowedPages = 0 } = options;
+  checkInteger(borrowedPages, 'options.borrowedPages', 0, Number.MAX_SAFE_INTEGER);
   const file = path.join(options.root ?? '/', 'proc/meminfo');
   const meminfo = parseMeminfo(readText(file));
   const figure = (...names: string[]): number => {
@@ -46,7 +51,7 @@ export function readMemoryFigures(options: MemoryFiguresOptions = {}): MemoryFig
   return {
     // Kernels before 3.14 have no MemAvailable.
     availablePages: figure('MemAvailable', 'MemFree'),
-    committedPages: figure('Committed_AS') + (options.borrowedPages ?? 0) + floor,
+    committedPages: figure('Committed_AS') + borrowedPages + floor,
   };
 }
 

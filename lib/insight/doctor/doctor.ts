@@ -4,6 +4,7 @@
 // Called by scripts and `hv doctor`. The checks are one file each under checks/.
 
 import { deviceClasses } from '../../bus/index.js';
+import { checkLimits, checkOptionNames, checkText } from '../../check.js';
 import { invalidType, invalidValue } from '../../errors.js';
 import { nearest } from '../../nearest.js';
 import { confidentialCheck } from './checks/confidential.js';
@@ -43,13 +44,16 @@ export function doctorChecks(): readonly CheckInfo[] {
 
 /**
  * Looks for everything that keeps guest and host from working together, and says what to do about it here.
- * @throws TypeError for a name in `only` that is neither a check nor a topic; the signal's reason
+ * @throws TypeError for wrong options, and for a name in `only` that is neither a check nor a topic; the signal's reason
  * @example
  * const { results } = await doctor({ only: ['kvp'] });
  * for (const { verdict, cause, fix } of results) console.log(verdict, cause, fix);
  * @category Insight
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  checkOptionNames(options, ['root', 'only', 'signal']);
+  checkText(options.root, 'options.root');
+  checkLimits({ signal: options.signal });
   const chosen = chooseChecks(options.only);
   options.signal?.throwIfAborted();
   const context = new DoctorContext(options.root);
