@@ -4,6 +4,7 @@
 // Called by: scripts, providers.ts. Each opening is a dynamic-memory-session.ts; bytes are protocol/dynamic-memory.ts.
 // The target outlives openings; what the guest gave away is forgotten when it closes the channel, as after a reset.
 
+import { checkFlag } from '../check.js';
 import { outOfRange } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
 import {
@@ -14,6 +15,7 @@ import {
   type StatusReport,
 } from '../protocol/dynamic-memory.js';
 import { DynamicMemorySession } from './dynamic-memory-session.js';
+import { checkProviderOptions } from './provider-options.js';
 import type { HostChannel, Provider, ProviderSession } from './types.js';
 
 /** Options of {@link dynamicMemory}. Pages are 4096 bytes. */
@@ -88,15 +90,29 @@ export interface DynamicMemoryPlan {
   readonly newestVersion: number;
 }
 
+/** Names of the options of {@link dynamicMemory}. */
+export const dynamicMemoryOptions: readonly (keyof DynamicMemoryOptions)[] = [
+  'postInitDelayMs',
+  'wantsReports',
+  'ramPages',
+  'hotAddBase',
+  'newestVersion',
+  'instanceGuid',
+  'ringBytes',
+  'name',
+];
+
 /**
  * A dynamic memory device.
- * @throws RangeError ERR_OUT_OF_RANGE
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE
  * @example
  * const memory = dynamicMemory({ ramPages: 262_144 });
  * await using host = await SimulatedHost.start({ devices: [memory] });
  * memory.balloon(200_000);
  */
 export function dynamicMemory(options: DynamicMemoryOptions = {}): DynamicMemoryProvider {
+  checkProviderOptions(options, dynamicMemoryOptions);
+  checkFlag(options.wantsReports, 'options.wantsReports');
   return new DynamicMemory(options);
 }
 
@@ -117,11 +133,11 @@ class DynamicMemory implements DynamicMemoryProvider {
     if (options.instanceGuid !== undefined) this.instanceGuid = parseGuid(options.instanceGuid, 'instanceGuid');
     if (options.ringBytes !== undefined) this.ringBytes = options.ringBytes;
     this.#plan = {
-      postInitDelayMs: whole('postInitDelayMs', options.postInitDelayMs ?? 0),
+      postInitDelayMs: whole('options.postInitDelayMs', options.postInitDelayMs ?? 0),
       wantsReports: options.wantsReports ?? true,
-      ramPages: whole('ramPages', options.ramPages ?? 262_144),
-      hotAddBase: whole('hotAddBase', options.hotAddBase ?? 1_048_576),
-      newestVersion: whole('newestVersion', options.newestVersion ?? MemoryVersion.win10),
+      ramPages: whole('options.ramPages', options.ramPages ?? 262_144),
+      hotAddBase: whole('options.hotAddBase', options.hotAddBase ?? 1_048_576),
+      newestVersion: whole('options.newestVersion', options.newestVersion ?? MemoryVersion.win10),
     };
   }
 

@@ -7,6 +7,7 @@ import { invalidValue, outOfRange } from '../errors.js';
 import { parseGuid } from '../guid.js';
 import { type EchoMode, echoClass, echoModes } from '../protocol/echo.js';
 import { EchoSession } from './echo-session.js';
+import { checkProviderOptions } from './provider-options.js';
 import type { HostChannel, Provider, ProviderSession } from './types.js';
 
 /** Options of {@link echo}. */
@@ -28,6 +29,18 @@ export interface EchoOptions {
   readonly name?: string;
 }
 
+/** Names of the options of {@link echo}. */
+export const echoOptions: readonly (keyof EchoOptions)[] = [
+  'reply',
+  'sourceBytes',
+  'sourcePackets',
+  'subchannels',
+  'instanceGuid',
+  'monitorId',
+  'ringBytes',
+  'name',
+];
+
 /**
  * An echo device.
  * @throws TypeError, RangeError for options that make no sense
@@ -35,13 +48,14 @@ export interface EchoOptions {
  * await using host = await SimulatedHost.start({ devices: [echo({ subchannels: 2 })], bound: true });
  */
 export function echo(options: EchoOptions = {}): Provider {
+  checkProviderOptions(options, echoOptions);
   const { reply = 'echo', sourceBytes = 64, sourcePackets = Number.POSITIVE_INFINITY, subchannels = 0 } = options;
-  if (!echoModes.includes(reply)) throw invalidValue('reply', `must be one of ${echoModes.join(', ')}`, reply);
+  if (!echoModes.includes(reply)) throw invalidValue('options.reply', `must be one of ${echoModes.join(', ')}`, reply);
   if (!(Number.isInteger(sourceBytes) && sourceBytes >= 0))
-    throw outOfRange('sourceBytes', 'a whole number of bytes', sourceBytes);
-  if (!(sourcePackets >= 0)) throw outOfRange('sourcePackets', '0 or more', sourcePackets);
+    throw outOfRange('options.sourceBytes', 'a whole number of bytes', sourceBytes);
+  if (!(sourcePackets >= 0)) throw outOfRange('options.sourcePackets', '0 or more', sourcePackets);
   if (!(Number.isInteger(subchannels) && subchannels >= 0 && subchannels <= 64))
-    throw outOfRange('subchannels', '0 to 64', subchannels);
+    throw outOfRange('options.subchannels', '0 to 64', subchannels);
   return {
     name: options.name ?? 'echo',
     classGuid: echoClass,

@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-import { VmbusError } from '../errors.js';
+import { checkLimits, checkOptionNames } from '../check.js';
+import { invalidType, VmbusError } from '../errors.js';
 import type { ProcessAnswer, ProcessOptions, ProcessRequest } from './process-protocol.js';
 import type { NamedDevice } from './providers.js';
 
@@ -49,11 +50,15 @@ const stopTimeoutMs = 5_000;
 
 /**
  * Starts a host process and waits until it serves its folder.
- * @throws VmbusError ERR_VMBUS_TIMEOUT, ERR_VMBUS_SYSTEM; TypeError ERR_INVALID_ARG_VALUE for unknown devices or options
+ * @throws VmbusError ERR_VMBUS_TIMEOUT, ERR_VMBUS_SYSTEM; TypeError, RangeError for unknown devices or options, and for wrong ones
  * @example
  * await using host = await startHostProcess({ devices: ['echo'], bound: true });
  */
 export async function startHostProcess(options: HostProcessOptions): Promise<HostProcess> {
+  checkOptionNames(options, ['devices', 'root', 'cpus', 'bound', 'requireMonitor', 'signal', 'timeoutMs']);
+  checkLimits(options);
+  // Everything else is checked where it is used, in the child.
+  if (!Array.isArray(options.devices)) throw invalidType('options.devices', 'an array of devices', options.devices);
   const { signal, timeoutMs = startTimeoutMs, ...plain } = options;
   signal?.throwIfAborted();
   const child = spawn(process.execPath, [fileURLToPath(new URL('./process-main.js', import.meta.url))], {
@@ -214,6 +219,7 @@ class ChildHost implements HostProcess {
 
 /** The error that the child met, with its own code. */
 function asError(error: Readonly<Record<string, unknown>>): Error {
-  const Class = String(error.code).startsWith('ERR_VMBUS') ? Error : TypeError;
-  return Object.assign(new Class(String(error.message)), { code: error.code });
+  const code = String(error.code);
+  const Class = code === 'ERR_OUT_OF_RANGE' ? RangeError : code.startsWith('ERR_INVALID_ARG') ? TypeError : Error;
+  return Object.assign(new Class(String(error.message)), { code });
 }

@@ -7,6 +7,7 @@
 import { invalidType, invalidValue } from '../errors.js';
 import { parseGuid } from '../guid.js';
 import { classOfName, deviceClasses } from '../protocol/classes.js';
+import { checkProviderOptions } from './provider-options.js';
 import type { Provider } from './types.js';
 
 /** Options of {@link idle}. */
@@ -20,6 +21,9 @@ export interface IdleOptions {
   readonly name?: string;
 }
 
+/** Names of the options of {@link idle}. */
+export const idleOptions: readonly (keyof IdleOptions)[] = ['class', 'instanceGuid', 'monitorId', 'name'];
+
 /**
  * A device of any class that says nothing.
  * @throws TypeError for a class that does not exist
@@ -27,10 +31,15 @@ export interface IdleOptions {
  * await using host = await SimulatedHost.start({ devices: [idle({ class: 'net', monitorId: 1 }), idle({ class: 'kvp' })] });
  */
 export function idle(options: IdleOptions): Provider {
-  if (typeof options?.class !== 'string') throw invalidType('class', 'the name of a class', options?.class);
+  checkProviderOptions(options, idleOptions);
+  if (typeof options.class !== 'string') throw invalidType('options.class', 'the name of a class', options.class);
   const entry = classOfName(options.class);
   if (!entry)
-    throw invalidValue('class', `must be one of ${deviceClasses.map(({ name }) => name).join(', ')}`, options.class);
+    throw invalidValue(
+      'options.class',
+      `must be one of ${deviceClasses.map(({ name }) => name).join(', ')}`,
+      options.class,
+    );
   return {
     name: options.name ?? entry.name,
     classGuid: entry.guid,

@@ -3,10 +3,11 @@
 // Providers by name, for commands and for hosts in a process of their own, whose options come as plain data.
 // Called by: process-main.ts, `hv sim`.
 
+import { checkObject, checkOptionNames } from '../check.js';
 import { invalidType, invalidValue } from '../errors.js';
-import { type DynamicMemoryOptions, dynamicMemory } from './dynamic-memory.js';
-import { type EchoOptions, echo } from './echo.js';
-import { type IdleOptions, idle } from './idle.js';
+import { type DynamicMemoryOptions, dynamicMemory, dynamicMemoryOptions } from './dynamic-memory.js';
+import { type EchoOptions, echo, echoOptions } from './echo.js';
+import { type IdleOptions, idle, idleOptions } from './idle.js';
 import type { Provider } from './types.js';
 
 /** A device named as plain data. */
@@ -30,46 +31,45 @@ export interface NamedProvider {
 export const providersByName: Readonly<Record<string, NamedProvider>> = {
   echo: {
     summary: 'sends every packet back',
-    options: ['reply', 'sourceBytes', 'sourcePackets', 'subchannels', 'instanceGuid', 'monitorId', 'ringBytes', 'name'],
+    options: echoOptions,
     make: (options) => echo(options as EchoOptions),
   },
   balloon: {
     summary: 'dynamic memory, as QEMU plays it',
-    options: [
-      'postInitDelayMs',
-      'wantsReports',
-      'ramPages',
-      'hotAddBase',
-      'newestVersion',
-      'instanceGuid',
-      'ringBytes',
-      'name',
-    ],
+    options: dynamicMemoryOptions,
     make: (options) => dynamicMemory(options as DynamicMemoryOptions),
   },
   idle: {
     summary: 'stands in the tree as a device of any class, and answers nothing',
-    options: ['class', 'instanceGuid', 'monitorId', 'name'],
+    options: idleOptions,
     make: (options) => idle(options as unknown as IdleOptions),
   },
 };
 
 /**
  * A device in one word, as commands take it: `NAME` or `NAME:option=value,option=value`. Values are numbers, true, false or text.
- * @throws TypeError ERR_INVALID_ARG_VALUE
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  */
-export function parseNamedDevice(text: string): NamedDevice {
-  const [name = '', list = ''] = text.split(/:(.*)/s, 2);
+export function parseNamedDevice(device: string): NamedDevice {
+  if (typeof device !== 'string') throw invalidType('device', 'NAME or NAME:option=value,… as a string', device);
+  const [name = '', list = ''] = device.split(/:(.*)/s, 2);
   const entries =
     list === ''
       ? []
       : list.split(',').map((part): [string, unknown] => {
           const [option = '', value] = part.split(/=(.*)/s, 2);
           if (option === '' || value === undefined)
-            throw invalidValue('device', 'must be NAME or NAME:option=value,…', text);
+            throw invalidValue('device', 'must be NAME or NAME:option=value,…', device);
           return [option, plainValue(value)];
         });
   return { name, options: Object.fromEntries(entries) };
+}
+
+function namedDevice(device: NamedDevice): NamedDevice {
+  checkObject(device, 'device', 'the name of a device, or an object with a name');
+  checkOptionNames(device, ['name', 'options'], 'device');
+  if (typeof device.name !== 'string') throw invalidType('device.name', 'a string', device.name);
+  return device;
 }
 
 function plainValue(text: string): unknown {
@@ -81,17 +81,10 @@ function plainValue(text: string): unknown {
  * The provider of a name.
  * @throws TypeError ERR_INVALID_ARG_VALUE for an unknown name or option
  */
-export function makeProvider(given: NamedDevice | string): Provider {
-  const device = typeof given === 'string' ? parseNamedDevice(given) : given;
-  const known = Object.hasOwn(providersByName, device.name) ? providersByName[device.name] : undefined;
-  if (!known) {
-    throw invalidValue('name', `must be one of ${Object.keys(providersByName).join(', ')}`, device.name);
-  }
-  const options = device.options ?? {};
-  if (typeof options !== 'object' || Array.isArray(options)) throw invalidType('options', 'an object', options);
-  for (const name of Object.keys(options)) {
-    if (!known.options.includes(name))
-      throw invalidValue('options', `of ${device.name} are ${known.options.join(', ')}`, name);
-  }
+export function makeProvider(device: NamedDevice | string): Provider {
+  const { name, options = {} } = typeof device === 'string' ? parseNamedDevice(device) : namedDevice(device);
+  const known = Object.hasOwn(providersByName, name) ? providersByName[name] : undefined;
+  if (!known) throw invalidValue('device.name', `must be one of ${Object.keys(providersByName).join(', ')}`, name);
+  checkOptionNames(options, known.options, 'device.options');
   return known.make(options);
 }

@@ -8,19 +8,22 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 
-import { invalidType, invalidValue, outOfRange, VmbusError } from '../errors.js';
+import { checkFlag, checkInteger, checkOptionNames, checkText } from '../check.js';
+import { invalidType, invalidValue, VmbusError } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
 import { native } from '../native/load.js';
 import { serveControl } from './local/control.js';
 import { LocalDevice } from './local/device.js';
 import { DriverModel } from './local/drivers.js';
 import { forgetAtExit, removeAtExit } from './local/exit.js';
+import { recordEntry, recordText } from './local/host-record.js';
 import { kernelDrivers, uioDriver } from './local/native-drivers.js';
 import { Numbers } from './local/numbers.js';
 import { probeErrno } from './local/probe.js';
 import type { DeviceSurroundings } from './local/surroundings.js';
 import { Tree } from './local/tree.js';
 import { UeventServer } from './local/uevents.js';
+import { checkProvider } from './provider-options.js';
 import type { HostChannel, HostedDevice, HostTrouble, Provider, SimulatedHostOptions } from './types.js';
 
 /** How often attributes of open devices are brought up to date. */
@@ -50,10 +53,9 @@ export class SimulatedHost implements AsyncDisposable {
 
   /** Makes the root folder; nothing is served before {@link start}. @throws TypeError, VmbusError ERR_VMBUS_SYSTEM */
   constructor(options: SimulatedHostOptions) {
+    checkOptions(options);
     this.#options = options;
     this.#cpus = options.cpus ?? Math.min(availableParallelism(), 8);
-    if (!Array.isArray(options.devices)) throw invalidType('devices', 'an array of providers', options.devices);
-    if (!Number.isInteger(this.#cpus) || this.#cpus < 1) throw outOfRange('cpus', 'a positive integer', this.#cpus);
     this.#tree = new Tree(options.root);
     removeAtExit(this.#tree);
     this.#model = new DriverModel({
@@ -98,6 +100,7 @@ export class SimulatedHost implements AsyncDisposable {
   /** Offers one more device. @throws ERR_VMBUS_CLOSED */
   add(provider: Provider): HostedDevice {
     if (this.#isClosed || !this.#uevents) throw closedError(this.root);
+    checkProvider(provider, 'provider');
     const device = this.#offer(provider);
     this.#record();
     return device;
@@ -259,15 +262,23 @@ export class SimulatedHost implements AsyncDisposable {
   }
 
   #record(): void {
-    const devices = this.devices.map(({ name, classGuid, instanceGuid, relid }) => ({
-      name,
-      classGuid,
-      instanceGuid,
-      relid,
-    }));
-    const record = { schema: 1, pid: process.pid, started: this.#started.toISOString(), devices };
-    this.#tree.put('run/vmbus/host.json', `${JSON.stringify(record, null, 2)}\n`);
+    this.#tree.put(recordEntry, recordText(this.#started, this.#tree.isFresh, this.devices));
   }
+}
+
+/** Linux has no more CPUs than this. */
+const mostCpus = 8192;
+
+function checkOptions(options: SimulatedHostOptions): void {
+  checkOptionNames(options, ['devices', 'root', 'cpus', 'bound', 'requireMonitor', 'onTrouble']);
+  checkText(options.root, 'options.root');
+  if (options.cpus !== undefined) checkInteger(options.cpus, 'options.cpus', 1, mostCpus);
+  checkFlag(options.bound, 'options.bound');
+  checkFlag(options.requireMonitor, 'options.requireMonitor');
+  if (options.onTrouble !== undefined && typeof options.onTrouble !== 'function')
+    throw invalidType('options.onTrouble', 'a function', options.onTrouble);
+  if (!Array.isArray(options.devices)) throw invalidType('options.devices', 'an array of providers', options.devices);
+  for (const [i, provider] of options.devices.entries()) checkProvider(provider, `options.devices[${i}]`);
 }
 
 function closedError(root: string): VmbusError {

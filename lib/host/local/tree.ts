@@ -22,6 +22,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, normalize, relative } from 'node:path';
 
 import { invalidValue, VmbusError } from '../../errors.js';
+import { removeLeftovers } from './host-record.js';
 
 /** Longest path of a unix socket, without the terminating zero. */
 const longestSocketPath = 107;
@@ -31,6 +32,8 @@ const longestSocket = 'sys/bus/vmbus/drivers/hyperv_keyboard/remove_id';
 /** A root folder and what is in it. Paths are relative to the root, without a leading slash. */
 export class Tree {
   readonly root: string;
+  /** Nobody named the folder: it was made for this host alone, among temporary files. */
+  readonly isFresh: boolean;
   readonly #made: boolean;
   readonly #texts = new Map<string, string>();
   #staged = 0;
@@ -41,6 +44,7 @@ export class Tree {
    * ERR_VMBUS_SYSTEM where it can't be made.
    */
   constructor(root?: string) {
+    this.isFresh = root === undefined;
     this.#made = root === undefined || !existsSync(root);
     this.root = root === undefined ? freshFolder() : givenFolder(root);
     if (Buffer.byteLength(join(this.root, longestSocket)) > longestSocketPath) {
@@ -138,6 +142,7 @@ function givenFolder(root: string): string {
 function freshFolder(): string {
   let cause: unknown;
   for (const parent of ['/dev/shm', tmpdir()]) {
+    removeLeftovers(parent);
     try {
       return mkdtempSync(join(parent, 'vmbus-'));
     } catch (error) {
