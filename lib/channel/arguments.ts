@@ -26,8 +26,19 @@ export const OptionNames: Readonly<Record<Method, readonly string[]>> = {
 
 /** Payloads are Uint8Arrays (Buffers are); other views have a byte order that the ring does not. */
 export function checkPayload(payload: unknown, argument: string): asserts payload is Uint8Array {
-  if (payload instanceof Uint8Array || types.isUint8Array(payload)) return;
+  if (isPayload(payload)) return;
   throw invalidType(argument, 'a Uint8Array or Buffer', payload);
+}
+
+/** The same for many; names the one that is wrong. */
+export function checkPayloads(payloads: readonly unknown[], argument: string): void {
+  for (let i = 0; i < payloads.length; i++) {
+    if (!isPayload(payloads[i])) checkPayload(payloads[i], `${argument}[${i}]`);
+  }
+}
+
+function isPayload(payload: unknown): payload is Uint8Array {
+  return payload instanceof Uint8Array || types.isUint8Array(payload);
 }
 
 /** Checks the options of a send, request or completion. */

@@ -9,6 +9,7 @@ import { checkAttachOptions } from './arguments.js';
 import { ChannelCore } from './channel-core.js';
 import { Claim } from './claim.js';
 import { busyError, reasonOfStatus } from './close-reasons.js';
+import { isMonitorId, isRelid } from './device-place.js';
 import type { Lease } from './lease.js';
 import { type LeaseRegistry, leases } from './lease-registry.js';
 import { defaultSizes } from './open.js';
@@ -38,8 +39,8 @@ export async function attachChannel(share: ChannelShare, options: AttachChannelO
   return new OpenedChannel(await attachShare(leases(), share, options), { parent: null, openedAt });
 }
 
-/** @internal The same without the face, on a registry of the caller's. */
-export async function attachShare(
+// The same without the face.
+async function attachShare(
   registry: LeaseRegistry,
   share: ChannelShare,
   options: AttachChannelOptions,
@@ -96,14 +97,12 @@ function checkShare(share: unknown): asserts share is ChannelShare {
   if (typeof share === 'object' && share !== null) {
     const { token, claim, ticket, device, relid, ringFile, monitorId, nodePath, isPolled } =
       share as Partial<ChannelShare>;
-    const isWhole = [token, ticket, relid].every((n) => Number.isSafeInteger(n)) && isNullOr('number', monitorId);
-    const isNamed = typeof nodePath === 'string' && isNullOr('string', ringFile) && isGuid(device);
+    const isWhole = [token, ticket].every((n) => Number.isSafeInteger(n) && Number(n) >= 0) && isRelid(relid);
+    const isSignalled = monitorId === null || isMonitorId(monitorId);
+    const isNamed =
+      typeof nodePath === 'string' && (ringFile === null || typeof ringFile === 'string') && isGuid(device);
     const isClaimed = claim instanceof SharedArrayBuffer && claim.byteLength >= 4 && typeof isPolled === 'boolean';
-    if (isWhole && isNamed && isClaimed) return;
+    if (isWhole && isSignalled && isNamed && isClaimed) return;
   }
   throw invalidType('share', 'what channel.share() gave', share);
-}
-
-function isNullOr(type: 'number' | 'string', value: unknown): boolean {
-  return value === null || typeof value === type;
 }

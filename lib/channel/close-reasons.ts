@@ -41,12 +41,15 @@ export function rescindedError(name: ChannelName): VmbusError {
   });
 }
 
-/** The host broke a rule of the ring; says which, with the header words of both rings. */
-export function corruptError(name: ChannelName, binding: Binding, handle: number, status: number): VmbusError {
-  const reason = binding.violationName(-status);
+/** A packet is larger than it was, and than any packet can be, each time it is looked at. */
+const changingPacket = 'packet changes its length while it is read';
+
+// The host broke a rule of the ring; says which, with the header words of both rings.
+function corruptError(name: ChannelName, binding: Binding, handle: number, status: number): VmbusError {
+  const reason = isViolation(status) ? binding.violationName(-status) : changingPacket;
   return new VmbusError('ERR_VMBUS_CORRUPT', `The host broke the rules of ${nameOf(name)}: ${reason}`, {
     ...details(name),
-    facts: { reason, violation: -status, ...headerWords(binding, handle) },
+    facts: { reason, ...(isViolation(status) ? { violation: -status } : {}), ...headerWords(binding, handle) },
     hint: 'the channel is closed; hv doctor looks for what else is wrong',
   });
 }
@@ -65,14 +68,15 @@ function headerWords(binding: Binding, handle: number): Record<string, unknown> 
   return { in: ring(Inspect.inWrite), out: ring(Inspect.outWrite), dataBytes: words[Inspect.dataBytes] };
 }
 
-/** A violation answers -1 … -99. */
-export function isViolation(status: number): boolean {
+// A violation answers -1 … -99.
+function isViolation(status: number): boolean {
   return status < 0 && status >= -99;
 }
 
 /** Why a channel ends when a native call answers this status. */
 export function reasonOfStatus(name: ChannelName, binding: Binding, handle: number, status: number): CloseReason {
-  if (isViolation(status)) return { by: 'violation', error: corruptError(name, binding, handle, status) };
+  const isBroken = isViolation(status) || status === Status.arenaTooSmall;
+  if (isBroken) return { by: 'violation', error: corruptError(name, binding, handle, status) };
   if (status === Status.rescinded) return { by: 'rescind', error: rescindedError(name) };
   if (status === Status.closed) return { by: 'owner', error: closedError(name, 'owner') };
   const error = new VmbusError('ERR_VMBUS_SYSTEM', `The addon answered ${status} on ${nameOf(name)}`, {

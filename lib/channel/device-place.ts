@@ -5,9 +5,37 @@
 // Called by: open.ts, subchannel.ts, share.ts. Source: Documentation/ABI/stable/sysfs-bus-vmbus.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { compareVersions, kernelVersion } from '../bus/kernel/kernel-version.js';
 import { kernelHazards, subchannelInterruptsAreSafe } from '../bus/kernel/known-kernels.js';
 import type { Device } from '../bus/types.js';
 import { VmbusError } from '../errors.js';
+import { type ChannelName, nameOf } from './close-reasons.js';
+
+/** The interrupt page has so many bits (MAX_NUM_CHANNELS_SUPPORTED); relid 0 is the bus itself. */
+export const largestRelid = 2047;
+/** The monitor page has 4 groups of 32 triggers. */
+const largestMonitorId = 127;
+
+export function isRelid(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= largestRelid;
+}
+
+export function isMonitorId(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= largestMonitorId;
+}
+
+/** The host chose a number that the pages of the bus have no place for, or the file holds no number at all. */
+export function corruptAttribute(device: string, path: string, value: number | null): VmbusError {
+  const attribute = path.slice(path.lastIndexOf('/') + 1);
+  const text = value === null ? 'holds no number' : `is out of range: ${value}`;
+  return new VmbusError('ERR_VMBUS_CORRUPT', `Attribute ${attribute} of device ${device} ${text}`, {
+    device,
+    path,
+    facts: { attribute, value },
+    hint: `cat ${path}; hv doctor looks for what else is wrong`,
+  });
+}
 
 /** How the channel is to be told of packets. */
 export interface SubchannelFiles {
@@ -28,7 +56,7 @@ export class DevicePlace {
   /** The relids that the host has offered for the device. */
   relids(): number[] {
     try {
-      return readdirSync(`${this.path}/channels`).map(Number).filter(Number.isInteger);
+      return readdirSync(`${this.path}/channels`).map(Number).filter(isRelid);
     } catch {
       return []; // the device went
     }
@@ -38,7 +66,7 @@ export class DevicePlace {
   subchannel(relid: number): SubchannelFiles | null {
     const folder = `${this.path}/channels/${relid}`;
     const ringFile = `${folder}/ring`;
-    return existsSync(ringFile) ? { ringFile, monitorId: numberIn(`${folder}/monitor_id`) } : null;
+    return existsSync(ringFile) ? { ringFile, monitorId: monitorIdIn(folder) } : null;
   }
 
   /** Whether the channel is the device's primary one. */
@@ -51,13 +79,33 @@ export class DevicePlace {
     return !subchannelInterruptsAreSafe(this.root);
   }
 
+  /** Release of the kernel. */
+  get kernel(): string {
+    return kernelVersion(this.root).release;
+  }
+
+  /**
+   * A slow subchannel has no doorbell of its own: the kernel must signal it together with the device's.
+   * @throws VmbusError ERR_VMBUS_UNSUPPORTED on kernels that are not known to do so
+   */
+  checkSignalled(name: ChannelName, { monitorId }: SubchannelFiles): void {
+    if (monitorId !== null || signalsSlowSubchannels(this.root)) return;
+    throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `This kernel does not signal ${nameOf(name)}: it has no monitor id`, {
+      device: name.device,
+      channel: name.relid,
+      path: `${this.path}/channels/${name.relid}`,
+      facts: { feature: 'slow subchannel', kernel: this.kernel },
+      hint: 'update the kernel: 6.12.69, 6.17 and later signal such subchannels',
+    });
+  }
+
   /** @throws VmbusError ERR_VMBUS_UNSUPPORTED on kernels that crash */
   checkHazards(when: 'open' | 'subchannel', device: string): void {
     const hazard = kernelHazards(this.root).find((h) => h.when === when && h.severity === 'refuse');
     if (hazard === undefined) return;
     throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `Refused on this kernel: ${hazard.explanation}`, {
       device,
-      facts: { hazard: hazard.id },
+      facts: { feature: when === 'open' ? 'channel' : 'subchannel', kernel: this.kernel, hazard: hazard.id },
       hint: 'update the kernel, or pass { force: true } where a crash of the guest does no harm',
     });
   }
@@ -66,6 +114,22 @@ export class DevicePlace {
   isMapZeroDangerous(): boolean {
     return kernelHazards(this.root).some(({ id }) => id === 'map0-use-after-free');
   }
+}
+
+// Kernels on which a write to the UIO node signals every slow channel of the device.
+function signalsSlowSubchannels(root: string): boolean {
+  const { upstream } = kernelVersion(root);
+  if (upstream === null) return false;
+  const isFixedLongterm = compareVersions(upstream, [6, 12, 69]) >= 0 && compareVersions(upstream, [6, 13, 0]) < 0;
+  return isFixedLongterm || compareVersions(upstream, [6, 17, 0]) >= 0;
+}
+
+// Null for a slow channel, which has no such file.
+function monitorIdIn(folder: string): number | null {
+  const path = `${folder}/monitor_id`;
+  const monitorId = numberIn(path);
+  if (isMonitorId(monitorId) || (monitorId === null && !existsSync(path))) return monitorId;
+  throw corruptAttribute(basename(dirname(dirname(folder))), path, monitorId);
 }
 
 // Null where there is no such file, or it can't be read now.

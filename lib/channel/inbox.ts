@@ -184,12 +184,17 @@ export class Inbox {
     return count;
   }
 
+  // The host may make the packet larger while the arena grows: the second time it gets the largest arena there is.
   #drainLarger(store: Store): number {
-    const needed = store.rows[0] as number;
-    if (needed <= store.arena.length || needed > largestPacket) return Status.arenaTooSmall;
-    store.arena = new Uint8Array(2 ** Math.ceil(Math.log2(needed)));
-    this.#owner.setReceiveArena(store);
-    return this.#owner.drain(this.#batchPackets);
+    let count: number = Status.arenaTooSmall;
+    for (let tries = 0; tries < 2 && count === Status.arenaTooSmall; tries++) {
+      const needed = store.rows[0] as number;
+      if (needed <= store.arena.length || needed > largestPacket) break;
+      store.arena = new Uint8Array(powerOfTwo(tries === 0 ? needed : largestPacket));
+      this.#owner.setReceiveArena(store);
+      count = this.#owner.drain(this.#batchPackets);
+    }
+    return count;
   }
 
   // Completions of our requests go where they are waited for; the rows left move together.
@@ -266,4 +271,8 @@ export class Inbox {
       this.pump();
     });
   }
+}
+
+function powerOfTwo(bytes: number): number {
+  return 2 ** Math.ceil(Math.log2(bytes));
 }

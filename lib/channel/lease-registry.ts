@@ -47,7 +47,13 @@ export class LeaseRegistry {
         else void lease.close();
       };
       this.#byPath.set(path, lease);
-      this.binding.openLease(path, plan, lease.onEvent, done);
+      try {
+        this.binding.openLease(path, plan, lease.onEvent, done);
+      } catch (error) {
+        limit.clear();
+        this.#byPath.delete(path);
+        reject(error);
+      }
     });
   }
 

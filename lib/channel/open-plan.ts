@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// What is to be opened and mapped of a device, from what its tree says.
+// What is to be opened and mapped of a device, from what its tree says now: a device that a script holds may be old.
 // Called by: open.ts. Source: drivers/uio/uio_hv_generic.c (map 0 holds both rings), Documentation/ABI/stable/sysfs-bus-vmbus.
 
 import { lstatSync } from 'node:fs';
-import type { Device, UioAttributes } from '../bus/types.js';
+import { GARBAGE } from '../bus/read/attributes.js';
+import { readDevice } from '../bus/read/device-reader.js';
+import type { ChannelAttributes, Device, UioAttributes } from '../bus/types.js';
 import { VmbusError } from '../errors.js';
 import type { OpenPlan } from '../native/binding.js';
-import { DevicePlace } from './device-place.js';
+import { rescindedError } from './close-reasons.js';
+import { corruptAttribute, DevicePlace, isMonitorId, isRelid } from './device-place.js';
 import type { OpenChannelOptions } from './types.js';
 
 /** Everything that opening needs to know beforehand. */
@@ -19,17 +22,25 @@ export interface ChannelPlan {
   readonly native: OpenPlan;
 }
 
-/** @throws VmbusError ERR_VMBUS_NOT_BOUND, ERR_VMBUS_UNSUPPORTED */
-export function planOf(device: Device, options: OpenChannelOptions, timeoutMs: number): ChannelPlan {
+/**
+ * Reads the device again and plans its opening.
+ * @throws VmbusError ERR_VMBUS_NO_DEVICE, ERR_VMBUS_NOT_BOUND, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_CORRUPT
+ */
+export function planOf(
+  known: Pick<Device, 'root' | 'id'>,
+  options: OpenChannelOptions,
+  timeoutMs: number,
+): ChannelPlan {
+  const device = readDevice(known.root, known.id);
+  if (device === null) throw noDevice(known);
   const uio = uioOf(device);
   const place = new DevicePlace(device);
-  const primary = device.channels.find((channel) => channel.isPrimary);
-  const relid = primary?.relid ?? device.relid;
-  if (relid === null || relid < 0) throw noChannel(device);
+  const primary = primaryOf(device);
+  const relid = relidOf(device, primary);
   // A simulated node says its sizes itself, and no kernel stands behind it.
   const isSimulated = isSocket(uio.node);
   if (!isSimulated && options.force !== true) place.checkHazards('open', device.id);
-  const monitorId = primary === undefined ? device.monitorId : primary.monitorId;
+  const monitorId = monitorIdOf(device, primary);
   const native: OpenPlan = {
     ringBytes: isSimulated ? 0 : ringBytesOf(device, uio),
     ringFile: isSimulated ? '' : ringFileOf(device, place, options),
@@ -41,6 +52,43 @@ export function planOf(device: Device, options: OpenChannelOptions, timeoutMs: n
   return { nodePath: uio.node, place, relid, monitorId, native };
 }
 
+/**
+ * After the open: whether the node still is that device's, on the same channel.
+ * @throws VmbusError ERR_VMBUS_RESCINDED where it was withdrawn while it was opened, also if it was offered again
+ */
+export function checkUnchanged({ place, nodePath, relid }: ChannelPlan, id: Device['id']): void {
+  const device = readDevice(place.root, id);
+  const primary = device === null ? undefined : primaryOf(device);
+  const isSame = device?.uio?.node === nodePath && (primary?.relid ?? device.relid) === relid;
+  if (!isSame) throw rescindedError({ device: id, relid });
+}
+
+function primaryOf(device: Device): ChannelAttributes | undefined {
+  return device.channels.find((channel) => channel.isPrimary);
+}
+
+function relidOf(device: Device, primary: ChannelAttributes | undefined): number {
+  const relid = primary?.relid ?? device.relid;
+  if (relid === null || relid < 0) throw noChannel(device);
+  if (isRelid(relid)) return relid;
+  throw corruptAttribute(device.id, `${device.path}/id`, relid);
+}
+
+// Null for a slow channel, which has no such file.
+function monitorIdOf(device: Device, primary: ChannelAttributes | undefined): number | null {
+  const { monitorId, unreadable, path } = primary ?? device;
+  const isGarbage = unreadable.some(({ attribute, errno }) => attribute === 'monitor_id' && errno === GARBAGE);
+  if (!isGarbage && (monitorId === null || isMonitorId(monitorId))) return monitorId;
+  throw corruptAttribute(device.id, `${path}/monitor_id`, monitorId);
+}
+
+function noDevice({ id, root }: Pick<Device, 'root' | 'id'>): VmbusError {
+  return new VmbusError('ERR_VMBUS_NO_DEVICE', `Device ${id} is on the bus of ${root} no more`, {
+    device: id,
+    hint: 'hv ls shows what is',
+  });
+}
+
 function uioOf(device: Device): UioAttributes {
   if (device.uio !== null) return device.uio;
   const held = device.driver === null ? 'no driver' : `the driver ${device.driver}`;
@@ -50,7 +98,7 @@ function uioOf(device: Device): UioAttributes {
     {
       device: device.id,
       facts: { driver: device.driver },
-      hint: `hv bind ${device.id} (or bindDevice()), then read the device again`,
+      hint: `hv bind ${device.id} (or bindDevice())`,
     },
   );
 }
@@ -72,7 +120,7 @@ function ringBytesOf(device: Device, uio: UioAttributes): number {
   throw new VmbusError('ERR_VMBUS_NOT_BOUND', `The kernel shows no ring memory (map 0) of ${uio.name} yet`, {
     device: device.id,
     path: `${device.path}/uio/${uio.name}/maps`,
-    hint: 'read the device again in a moment; hv doctor if it stays so',
+    hint: 'try again in a moment; hv doctor if it stays so',
   });
 }
 
@@ -88,6 +136,7 @@ function ringFileOf(device: Device, place: DevicePlace, options: OpenChannelOpti
     {
       device: device.id,
       path: `${device.path}/channels`,
+      facts: { feature: 'ring file', kernel: place.kernel },
       hint: 'update the kernel, or bind the device again: the ring file is made at bind',
     },
   );

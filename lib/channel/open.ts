@@ -12,7 +12,7 @@ import { ChannelCore } from './channel-core.js';
 import { type ChannelName, reasonOfStatus } from './close-reasons.js';
 import type { Lease } from './lease.js';
 import { type LeaseRegistry, leases } from './lease-registry.js';
-import { type ChannelPlan, planOf } from './open-plan.js';
+import { type ChannelPlan, checkUnchanged, planOf } from './open-plan.js';
 import { OpenedChannel } from './opened-channel.js';
 import type { AttachChannelOptions, Channel, OpenChannelOptions } from './types.js';
 import { callSite } from './unclosed.js';
@@ -59,6 +59,12 @@ export async function openPrimary(
   const name: ChannelName = { device: device.id, relid: plan.relid };
   const lease = await registry.open(name, plan.nodePath, plan.native, { signal, timeoutMs });
   lease.place = plan.place;
+  try {
+    checkUnchanged(plan, device.id);
+  } catch (error) {
+    await lease.close();
+    throw error;
+  }
   const core = await coreOn(lease, name, plan, options);
   if (signal !== undefined) closeOnAbort(core, signal);
   if (core.ending === null) return core;

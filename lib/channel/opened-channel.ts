@@ -16,6 +16,7 @@ import {
 } from './arguments.js';
 import type { ChannelCore } from './channel-core.js';
 import { closeByUser } from './close.js';
+import { largestRelid } from './device-place.js';
 import { BatchIterator, PacketIterator } from './inbox-iterator.js';
 import { inspectionOf, statsOf, textOf } from './inspection.js';
 import { readable } from './readable.js';
@@ -156,7 +157,7 @@ export class OpenedChannel implements Channel {
   }
 
   async openSubchannel(relid: number, options: OpenSubchannelOptions = {}): Promise<Channel> {
-    checkInteger(relid, 'relid', 1, 0xffff_ffff);
+    checkInteger(relid, 'relid', 1, largestRelid);
     checkSubchannelOptions(options);
     this.#core.checkOpen();
     const openedAt = callSite(this.openSubchannel);
@@ -164,13 +165,13 @@ export class OpenedChannel implements Channel {
   }
 
   share(relid: number = this.#core.relid): ChannelShare {
-    checkInteger(relid, 'relid', 1, 0xffff_ffff);
+    checkInteger(relid, 'relid', 1, largestRelid);
     this.#core.checkOpen();
     return shareChannel(this.#core, relid);
   }
 
   reclaim(relid: number = this.#core.relid): void {
-    checkInteger(relid, 'relid', 1, 0xffff_ffff);
+    checkInteger(relid, 'relid', 1, largestRelid);
     reclaimChannel(this.#core, relid);
   }
 

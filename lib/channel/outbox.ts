@@ -110,8 +110,11 @@ export class Outbox {
 
   /** Takes a packet out of the queue. Its outcome is not told. */
   withdraw(entry: QueuedSend): void {
+    const isFirst = this.#queue.values().next().value === entry;
     this.#queue.delete(entry);
     if (this.#queue.size === 0) this.#stopRetrying();
+    // Not now: whoever withdraws may be in the middle of a drain, and a write can end the channel.
+    if (isFirst) queueMicrotask(() => this.#passOn());
   }
 
   /** There may be space: writes what fits. */
@@ -135,6 +138,19 @@ export class Outbox {
     const entries = [...this.#queue];
     this.#queue.clear();
     for (const { outcome } of entries) outcome.failed(error);
+  }
+
+  // What the ring had no room for is not wanted any more: a smaller packet may fit; and nobody waits for the host's wake.
+  #passOn(): void {
+    if (this.#owner.ending !== null) return;
+    if (this.#queue.size > 0) this.pump();
+    else this.#stopAwaiting();
+  }
+
+  // Where the smallest packet fits, the request for a wake is taken back.
+  #stopAwaiting(): void {
+    const status = this.#owner.awaitSpace(0);
+    if (status < 0) this.#owner.breakOff(status);
   }
 
   // First come, first served, until the ring is full.

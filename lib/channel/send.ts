@@ -4,7 +4,7 @@
 // Called by: opened-channel.ts. Calls: outbox.ts.
 
 import { Status } from '../native/binding.js';
-import { checkPayload } from './arguments.js';
+import { checkPayloads } from './arguments.js';
 import type { ChannelCore } from './channel-core.js';
 import { timeoutError, tooLargeError } from './close-reasons.js';
 import { Limit, type Patience } from './limit.js';
@@ -107,7 +107,7 @@ export function trySendPlain(core: ChannelCore, payload: Uint8Array): boolean {
 /** Sends what fits. */
 export function trySendMany(core: ChannelCore, payloads: readonly Uint8Array[], packet: OutgoingPacket): number {
   core.checkOpen();
-  for (let i = 0; i < payloads.length; i++) checkPayload(payloads[i], 'payloads[…]');
+  checkPayloads(payloads, 'payloads');
   if (core.outbox.queued > 0) return 0;
   const written = core.batchWriter.write(payloads, packet);
   if (written === 0 && core.ending !== null) throw core.errorOfEnding();

@@ -43,6 +43,7 @@ export function placeOf(core: ChannelCore, method: string): DevicePlace {
   throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `${method}() works only in the thread that opened the device`, {
     device: core.device,
     channel: core.relid,
+    facts: { feature: `${method}() in a thread that attached` },
     hint: 'call it there, and post the share to this thread',
   });
 }
@@ -61,8 +62,11 @@ function checkIdle(core: ChannelCore): void {
 
 function closedSubchannel(core: ChannelCore, place: DevicePlace, relid: number): SharedFiles {
   const files = place.subchannel(relid);
-  if (files !== null) return { ...files, isPolled: !core.lease.isSimulated && place.arePolled() };
   const name = { device: core.device, relid };
+  if (files !== null) {
+    if (!core.lease.isSimulated) place.checkSignalled(name, files);
+    return { ...files, isPolled: !core.lease.isSimulated && place.arePolled() };
+  }
   throw new VmbusError('ERR_VMBUS_NO_CHANNEL', `There is no open ${nameOf(name)} to share`, {
     device: core.device,
     channel: relid,

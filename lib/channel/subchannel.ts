@@ -32,6 +32,7 @@ export async function openSubchannel(
   if (isReal && options.force !== true) place.checkHazards('subchannel', name.device);
   const files = await waitForRing(parent, place, name, options);
   checkFree(parent, name);
+  if (isReal && options.force !== true) place.checkSignalled(name, files);
   return attach(parent, name, files, isReal && place.arePolled());
 }
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Packet } from '../../dist/channel/index.js';
-import { type FakeChannel, numbered, openFake, turn } from './channel-fake-binding.js';
+import { type FakeBinding, type FakeChannel, numbered, openFake, turn } from './channel-fake-binding.js';
 
 const first = ({ payload }: Packet): number => payload[0] ?? -1;
 
@@ -111,6 +111,36 @@ describe('the inbox', () => {
       assert.deepEqual(packet.payload, new Uint8Array(500).fill(9));
       break;
     }
+  });
+
+  /** The fake's host makes its packet larger each time it is looked at. */
+  const growing = (fake: FakeBinding, sizes: number[]): void => {
+    const drain = fake.drain.bind(fake);
+    fake.drain = (handle, most) => {
+      const size = sizes.shift();
+      if (size !== undefined) fake.inbound[0] = { payload: new Uint8Array(size).fill(9) };
+      return drain(handle, most);
+    };
+  };
+
+  it('takes the largest arena for a packet that grew while the arena did', async () => {
+    const { fake, channel } = await openFake({ arenaBytes: 64 });
+    growing(fake, [100, 3000, 0xffff * 8]);
+
+    assert.equal((await channel[Symbol.asyncIterator]().next()).value?.payload.length, 0xffff * 8);
+    await channel.close();
+  });
+
+  it("calls a packet that outgrows every arena the host's fault, not ours", async () => {
+    const { fake, channel } = await openFake({ arenaBytes: 64 });
+    growing(fake, [100, 3000, 2 ** 20]);
+
+    await assert.rejects(channel[Symbol.asyncIterator]().next(), {
+      code: 'ERR_VMBUS_CORRUPT',
+      message: /changes its length/,
+      facts: { reason: 'packet changes its length while it is read' },
+    });
+    assert.equal((await channel.closed).by, 'violation');
   });
 
   it('tells header and payload apart', async () => {

@@ -73,6 +73,24 @@ describe('opening', () => {
     void registry.open(name, '/dev/fake', plan, {});
   });
 
+  it('that the addon refuses at once leaves neither the path taken nor a timer', async () => {
+    const { fake, registry } = registryOf();
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const open = fake.openLease.bind(fake);
+    fake.openLease = () => {
+      throw new RangeError('relid');
+    };
+    await assert.rejects(registry.open(name, '/dev/fake', plan, { timeoutMs: 60_000 }), RangeError);
+    assert.equal(timers(), before);
+
+    fake.openLease = open;
+    const again = registry.open(name, '/dev/fake', plan, {});
+    fake.finishOpen(0, 0, 3);
+
+    assert.equal((await again).handle, 3);
+  });
+
   for (const [what, errno, stage, code] of [
     ['no permission', 13, OpenStage.find, 'ERR_VMBUS_PERMISSION'],
     ['no node', 2, OpenStage.find, 'ERR_VMBUS_NO_DEVICE'],

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Status } from '../../dist/native/binding.js';
 import { type FakeBinding, numbered, openFake, turn } from './channel-fake-binding.js';
 
 const payloads = ({ sent }: FakeBinding): number[] => sent.map(({ payload }) => payload[0] ?? -1);
@@ -121,6 +122,36 @@ describe('send()', () => {
     assert.deepEqual(payloads(fake), [2]);
   });
 
+  it('that gives up lets a smaller one behind it go at once', async () => {
+    const { fake, channel } = await openFake();
+    const abort = new AbortController();
+    const write = fake.write.bind(fake);
+    fake.write = (...input) => (input[6].length > 100 ? Status.full : write(...input));
+    fake.awaitSpace = () => 0;
+    const large = channel.send(new Uint8Array(200), { signal: abort.signal });
+    const small = channel.send(bytes(2));
+
+    abort.abort('enough');
+
+    await assert.rejects(large, (error) => error === 'enough');
+    await small; // nobody woke us, and nothing keeps the process alive for a timer
+    assert.deepEqual(payloads(fake), [2]);
+  });
+
+  it('that gives up as the last one takes back the request for a wake', async () => {
+    const { fake, channel } = await openFake();
+    const abort = new AbortController();
+    const wanted: number[] = [];
+    fake.space = 0;
+    fake.awaitSpace = (_channel?: number, size = -1) => wanted.push(size) * 0;
+    const send = channel.send(new Uint8Array(200), { signal: abort.signal });
+
+    abort.abort('enough');
+
+    await assert.rejects(send, (error) => error === 'enough');
+    assert.deepEqual(wanted, [200, 0]);
+  });
+
   it("rejects with the signal's reason, unchanged: before, while it waits; and not after", async () => {
     const { fake, channel } = await openFake();
     const abort = new AbortController();
@@ -191,7 +222,10 @@ describe('trySendMany()', () => {
   it('checks all payloads before it writes any', async () => {
     const { fake, channel } = await openFake();
 
-    assert.throws(() => channel.trySendMany([bytes(1), 'two' as never]), { code: 'ERR_INVALID_ARG_TYPE' });
+    assert.throws(() => channel.trySendMany([bytes(1), 'two' as never]), {
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: /"payloads\[1\]"/,
+    });
 
     assert.equal(fake.sent.length, 0);
   });

@@ -3,13 +3,14 @@
 // What is opened and mapped on which kernel, and what is refused: over trees of files.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import type { Device } from '../../dist/bus/index.js';
+import { type Device, openBus } from '../../dist/bus/index.js';
 import { DevicePlace } from '../../dist/channel/device-place.js';
-import { planOf } from '../../dist/channel/open-plan.js';
+import { checkUnchanged, planOf } from '../../dist/channel/open-plan.js';
+import type { VmbusError } from '../../dist/errors.js';
 import { LeaseInspect } from '../../dist/native/binding.js';
 import { device as guid, openFake } from './channel-fake-binding.js';
 
@@ -23,30 +24,42 @@ function file(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
+interface Tree {
+  readonly ring?: boolean;
+  readonly map0?: string | null;
+  readonly relid?: string;
+  readonly monitorId?: string;
+  readonly driver?: string;
+  readonly uio?: string | null;
+}
+
 /** A tree with one bound device on a Debian kernel of that version. */
-function treeOf(version: string, options: { readonly ring?: boolean; readonly map0?: number | null } = {}): Device {
-  const root = mkdtempSync(join(tmpdir(), 'vmbus-plan-'));
+function treeOf(version: string, tree: Tree = {}): Device {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'vmbus-plan-')));
   folders.push(root);
   const path = join(root, 'sys/devices/vmbus', guid);
+  mkdirSync(join(root, 'sys/bus/vmbus/devices'), { recursive: true });
+  symlinkSync(path, join(root, 'sys/bus/vmbus/devices', guid));
   file(join(root, 'proc/sys/kernel/osrelease'), `${version.replace(/\.\d+$/, '.0')}-9-amd64\n`);
   file(join(root, 'proc/version'), `Linux version (Debian) #1 SMP Debian ${version}-1 (2026-01-01)\n`);
   file(join(root, 'dev/uio0'), '');
-  file(join(path, 'channels/7/subchannel_id'), '0\n');
-  const ring = { path: join(path, 'channels/7/ring'), sizeBytes: 4194304 };
-  if (options.ring === true) file(ring.path, '');
-  const channel = { relid: 7, isPrimary: true, monitorId: 3, ring: options.ring === true ? ring : null };
-  const map0 = { index: 0, sizeBytes: options.map0 === undefined ? 139264 : options.map0 };
-  return {
-    id: guid,
-    root,
-    path,
-    relid: 7,
-    monitorId: 3,
-    driver: 'uio_hv_generic',
-    class: { name: 'echo' },
-    channels: [channel],
-    uio: { name: 'uio0', node: join(root, 'dev/uio0'), maps: [map0] },
-  } as unknown as Device;
+  offer(path, tree);
+  return openBus({ root }).device(guid);
+}
+
+/** What the kernel shows of the device from now on. */
+function offer(path: string, tree: Tree): void {
+  rmSync(path, { recursive: true, force: true });
+  const { relid = '7', monitorId = '3', driver = 'uio_hv_generic', uio = 'uio0', map0 = '0x22000' } = tree;
+  file(join(path, 'id'), `${relid}\n`);
+  file(join(path, 'monitor_id'), `${monitorId}\n`);
+  file(join(path, `channels/${relid}/subchannel_id`), '0\n');
+  file(join(path, `channels/${relid}/monitor_id`), `${monitorId}\n`);
+  if (tree.ring === true) file(join(path, `channels/${relid}/ring`), '');
+  symlinkSync(`/drivers/${driver}`, join(path, 'driver'));
+  if (uio === null) return;
+  mkdirSync(join(path, 'uio', uio), { recursive: true });
+  if (map0 !== null) file(join(path, 'uio', uio, 'maps/map0/size'), `${map0}\n`);
 }
 
 const unsupported = { code: 'ERR_VMBUS_UNSUPPORTED' };
@@ -80,7 +93,7 @@ describe('the plan of an open', () => {
   it('refuses kernels that crash when the host withdraws an open device, unless it is forced', () => {
     assert.throws(() => planOf(treeOf('6.1.100', { ring: true }), {}, 1000), {
       ...unsupported,
-      facts: { hazard: 'rescind-oops' },
+      facts: { feature: 'channel', kernel: '6.1.0-9-amd64', hazard: 'rescind-oops' },
     });
     assert.equal(
       planOf(treeOf('6.1.100', { ring: true }), { force: true, shared: true }, 1000).native.exclusive,
@@ -89,7 +102,7 @@ describe('the plan of an open', () => {
   });
 
   it('says what to do about a device that is not bound, or not complete', () => {
-    const unbound = { ...treeOf('6.12.117'), uio: null, driver: 'hv_balloon' } as unknown as Device;
+    const unbound = treeOf('6.12.117', { uio: null, driver: 'hv_balloon' });
 
     assert.throws(() => planOf(unbound, {}, 1), {
       code: 'ERR_VMBUS_NOT_BOUND',
@@ -101,6 +114,60 @@ describe('the plan of an open', () => {
       message: /map 0/,
     });
   });
+
+  for (const [tree, attribute] of [
+    [{ relid: '0' }, 'id'],
+    [{ relid: '2048' }, 'id'],
+    [{ monitorId: '128' }, 'monitor_id'],
+    [{ monitorId: '-1' }, 'monitor_id'],
+    [{ monitorId: 'none' }, 'monitor_id'],
+  ] as const) {
+    it(`refuses a host's ${JSON.stringify(tree)}, and names the attribute`, () => {
+      assert.throws(
+        () => planOf(treeOf('6.12.117', tree), {}, 1),
+        (error: VmbusError) =>
+          error.code === 'ERR_VMBUS_CORRUPT' &&
+          error.facts.attribute === attribute &&
+          error.path?.endsWith(`/${attribute}`) === true,
+      );
+    });
+  }
+});
+
+describe('a device that was offered again since it was read', () => {
+  it('is opened as it is now', () => {
+    const device = treeOf('6.12.117');
+    offer(device.path, { relid: '9', monitorId: '5', uio: 'uio3', map0: '0x4000' });
+
+    const plan = planOf(device, {}, 1);
+
+    assert.equal(plan.nodePath, join(device.root, 'dev/uio3'));
+    const { relid, monitorId, ringBytes } = plan.native;
+    assert.deepEqual({ relid, monitorId, ringBytes }, { relid: 9, monitorId: 5, ringBytes: 0x4000 });
+  });
+
+  it('is not opened when it is gone', () => {
+    const device = treeOf('6.12.117');
+    rmSync(join(device.root, 'sys/bus/vmbus/devices', guid));
+
+    assert.throws(() => planOf(device, {}, 1), { code: 'ERR_VMBUS_NO_DEVICE', device: guid, hint: /hv ls/ });
+  });
+
+  for (const [what, tree] of [
+    ['with another node', { uio: 'uio3' }],
+    ['with another relid', { relid: '9' }],
+    ['without a node', { uio: null }],
+  ] as const) {
+    it(`is not taken for the same when it came back ${what} during the open`, () => {
+      const device = treeOf('6.12.117');
+      const plan = planOf(device, {}, 1);
+      checkUnchanged(plan, device.id);
+
+      offer(device.path, tree);
+
+      assert.throws(() => checkUnchanged(plan, device.id), { code: 'ERR_VMBUS_RESCINDED', device: guid, channel: 7 });
+    });
+  }
 });
 
 /** A channel on a real device of that kernel, with a subchannel 8 that has a ring. */
@@ -144,8 +211,44 @@ describe('a subchannel of a real device', () => {
   it('is refused on kernels that crash with one', async () => {
     const { channel } = await openOn('6.12.57');
 
-    await assert.rejects(channel.openSubchannel(8), { ...unsupported, facts: { hazard: 'subchannel-oops' } });
+    await assert.rejects(channel.openSubchannel(8), {
+      ...unsupported,
+      facts: { feature: 'subchannel', kernel: '6.12.0-9-amd64', hazard: 'subchannel-oops' },
+    });
 
+    await channel.close();
+  });
+
+  for (const [version, isTaken] of [
+    ['6.12.68', false],
+    ['6.12.69', true],
+    ['6.1.192', false],
+    ['6.16.9', false],
+    ['6.17.0', true],
+    ['7.3.4', true],
+  ] as const) {
+    it(`without a monitor id is ${isTaken ? 'taken' : 'refused'} on ${version}, for the kernel ${isTaken ? 'signals it' : 'would never signal it'}`, async () => {
+      const { channel, lease, fake } = await openOn(version);
+      rmSync(join(lease.place?.path ?? '', 'channels/8/monitor_id'));
+      Object.assign(fake, { attachSubchannel: () => 9, setArming: () => 0 });
+
+      const opening = channel.openSubchannel(8);
+
+      if (isTaken) assert.equal((await opening).relid, 8);
+      else await assert.rejects(opening, unsupported);
+      await channel.close();
+    });
+  }
+
+  it('with a monitor id that the page has no place for is refused', async () => {
+    const { channel, lease } = await openOn('6.12.117');
+    file(join(lease.place?.path ?? '', 'channels/8/monitor_id'), '128\n');
+
+    await assert.rejects(channel.openSubchannel(8), {
+      code: 'ERR_VMBUS_CORRUPT',
+      device: guid,
+      facts: { attribute: 'monitor_id', value: 128 },
+    });
     await channel.close();
   });
 
