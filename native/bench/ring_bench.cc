@@ -8,6 +8,9 @@
 // ns is the median of the rounds (21), best the quickest one: on a machine with other work to do
 // only that is steady. --double maps the data area twice in a row. Run by the bench.
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -17,9 +20,6 @@
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "../core/ring_control_unsafe.h"
 #include "../core/ring_reader.h"
@@ -120,9 +120,8 @@ struct Bench {
 
 void Print(const char* direction, uint32_t bytes, uint64_t packets, std::vector<double> ns) {
   std::sort(ns.begin(), ns.end());
-  std::printf(
-      "{\"direction\":\"%s\",\"bytes\":%u,\"packets\":%llu,\"ns\":%.2f,\"best\":%.2f}\n",
-      direction, bytes, static_cast<unsigned long long>(packets), ns[ns.size() / 2], ns[0]);
+  std::printf("{\"direction\":\"%s\",\"bytes\":%u,\"packets\":%llu,\"ns\":%.2f,\"best\":%.2f}\n",
+              direction, bytes, static_cast<unsigned long long>(packets), ns[ns.size() / 2], ns[0]);
 }
 
 void Measure(const RingMemory& ring, uint32_t bytes, int rounds) {

@@ -62,8 +62,8 @@ std::optional<JsCallback> Arguments::Function(size_t index, const char* name) co
 
 std::optional<std::span<std::byte>> Arguments::Bytes(size_t index, const char* name) const {
   const Napi::Value value = info_[index];
-  const bool fits = value.IsTypedArray() &&
-                    value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
   if (!fits) return Refuse(name, "a Uint8Array");
   auto array = value.As<Napi::Uint8Array>();
   return std::as_writable_bytes(std::span(array.Data(), array.ElementLength()));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Arguments of the functions that are not called per packet: checked, or a TypeError is pending and the answer is nothing.
-// Used by: lease_functions, channel_functions, serve_functions, fault_functions, system_functions.
+// Arguments of the functions that are not called per packet: checked, or a TypeError is pending and
+// the answer is nothing. Used by: lease_functions, channel_functions, serve_functions,
+// fault_functions, system_functions.
 
 #ifndef VMBUS_BINDING_ARGUMENTS_H_
 #define VMBUS_BINDING_ARGUMENTS_H_

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A call that may block: Work on a thread of its own, then Finish on the environment's loop.
-// Called by: lease_functions, lease_entry, system_functions. When the environment is gone by then, the work is destroyed on its
-// own thread and its destructor gives back what it got.
+// Called by: lease_functions, lease_entry, system_functions. When the environment is gone by then,
+// the work is destroyed on its own thread and its destructor gives back what it got.
 
 #ifndef VMBUS_BINDING_BLOCKING_WORK_H_
 #define VMBUS_BINDING_BLOCKING_WORK_H_

@@ -18,8 +18,9 @@
 
 namespace vmbus::binding {
 
-// A Uint8Array and an Int32Array of the script, kept from collection. Addresses are asked for at every use: the script can
-// detach or shrink a buffer at any time, and an old address would be somebody else's memory.
+// A Uint8Array and an Int32Array of the script, kept from collection. Addresses are asked for at
+// every use: the script can detach or shrink a buffer at any time, and an old address would be
+// somebody else's memory.
 class Arena {
  public:
   Arena() = default;

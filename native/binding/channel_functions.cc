@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The functions on an open channel. drain, write and writeMany are called for every batch or packet: plain Node-API, integers
-// only, one look into the handle table.
-// Called by: lib/channel (inbox, outbox) and lib/host through lib/native/binding.ts. Calls: os/channel.
+// The functions on an open channel. drain, write and writeMany are called for every batch or
+// packet: plain Node-API, integers only, one look into the handle table. Called by: lib/channel
+// (inbox, outbox) and lib/host through lib/native/binding.ts. Calls: os/channel.
 
 #include <algorithm>
 #include <array>
@@ -26,14 +26,16 @@ constexpr uint32_t kMaxField = 0xffff;  // type, flags and offset8 are 16 bits w
 constexpr size_t kInspectWords = 19;
 constexpr uintptr_t kArenaAlignment = 8;
 
-// The first numbers of a call, as int32, and its environment. False: one is no number, an exception is pending.
+// The first numbers of a call, as int32, and its environment. False: one is no number, an exception
+// is pending.
 template <size_t kCount, size_t kNumbers>
 bool ReadNumbers(napi_env env, napi_callback_info info, std::array<napi_value, kCount>* arguments,
                  std::array<int32_t, kNumbers>* numbers, EnvState** state) {
   static_assert(kNumbers <= kCount);
   size_t count = kCount;
   void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, arguments->data(), nullptr, &data) != napi_ok) return false;
+  if (napi_get_cb_info(env, info, &count, arguments->data(), nullptr, &data) != napi_ok)
+    return false;
   *state = static_cast<EnvState*>(data);
   for (size_t i = 0; i < kNumbers; ++i) {
     if (napi_get_value_int32(env, (*arguments)[i], &(*numbers)[i]) != napi_ok) [[unlikely]] {
@@ -90,11 +92,12 @@ napi_value Write(napi_env env, napi_callback_info info) {
                     static_cast<uint32_t>(flags) <= kMaxField &&
                     static_cast<uint32_t>(offset8) <= kMaxField;
   if (!fits) return Number(env, os::kBadRow);
-  const uint64_t id = uint64_t{static_cast<uint32_t>(id_high)} << 32 | static_cast<uint32_t>(id_low);
+  const uint64_t id =
+      uint64_t{static_cast<uint32_t>(id_high)} << 32 | static_cast<uint32_t>(id_low);
   const std::span body(static_cast<const std::byte*>(data), data == nullptr ? 0 : length);
-  return Number(env, entry->channel().Write({static_cast<uint16_t>(type),
-                                             static_cast<uint16_t>(flags),
-                                             static_cast<uint16_t>(offset8), id, body}));
+  return Number(env,
+                entry->channel().Write({static_cast<uint16_t>(type), static_cast<uint16_t>(flags),
+                                        static_cast<uint16_t>(offset8), id, body}));
 }
 
 // writeMany(channel, first, count)
@@ -210,15 +213,12 @@ Napi::Value InspectChannel(const Napi::CallbackInfo& info) {
   double* words = out->data();
   CopyRing(seen.in, words);
   CopyRing(seen.out, words + 5);
-  const double counts[] = {static_cast<double>(seen.data_bytes),
-                           static_cast<double>(seen.packets_in),
-                           static_cast<double>(seen.bytes_in),
-                           static_cast<double>(seen.packets_out),
-                           static_cast<double>(seen.bytes_out),
-                           static_cast<double>(seen.doorbells),
-                           static_cast<double>(seen.fulls),
-                           static_cast<double>(seen.violation),
-                           static_cast<double>(seen.arms)};
+  const double counts[] = {
+      static_cast<double>(seen.data_bytes), static_cast<double>(seen.packets_in),
+      static_cast<double>(seen.bytes_in),   static_cast<double>(seen.packets_out),
+      static_cast<double>(seen.bytes_out),  static_cast<double>(seen.doorbells),
+      static_cast<double>(seen.fulls),      static_cast<double>(seen.violation),
+      static_cast<double>(seen.arms)};
   static_assert(10 + std::size(counts) == kInspectWords);
   std::copy(std::begin(counts), std::end(counts), words + 10);
   return arguments.Number(0);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Everything of one environment (the main thread or a worker): its loop, its handles, its way down.
-// Made by addon.cc when the addon is loaded; every function gets it as its data pointer. There is no other mutable state in
-// native/binding. An asynchronous cleanup hook closes watches first, then leases off the loop, and frees this when the last
-// libuv handle is closed: a worker may be terminated at any moment, and its thread must not go before that.
+// Made by addon.cc when the addon is loaded; every function gets it as its data pointer. There is
+// no other mutable state in native/binding. An asynchronous cleanup hook closes watches first, then
+// leases off the loop, and frees this when the last libuv handle is closed: a worker may be
+// terminated at any moment, and its thread must not go before that.
 
 #ifndef VMBUS_BINDING_ENV_STATE_H_
 #define VMBUS_BINDING_ENV_STATE_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Faults on purpose, for tests of the other end: lost signals, broken header words, bytes that are no packet.
-// Called by: lib/host/faults.ts through lib/native/binding.ts. Calls: os/channel.
+// Faults on purpose, for tests of the other end: lost signals, broken header words, bytes that are
+// no packet. Called by: lib/host/faults.ts through lib/native/binding.ts. Calls: os/channel.
 
 #include <array>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The addon's functions, by the part of the surface they serve. Each registers what lib/native/binding.ts names.
-// Called by: addon.cc.
+// The addon's functions, by the part of the surface they serve. Each registers what
+// lib/native/binding.ts names. Called by: addon.cc.
 
 #ifndef VMBUS_BINDING_FUNCTIONS_H_
 #define VMBUS_BINDING_FUNCTIONS_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Positive integers for the objects that JavaScript holds, never given out twice: a stale number finds nothing.
-// Used by: env_state, one table for each kind of object.
+// Positive integers for the objects that JavaScript holds, never given out twice: a stale number
+// finds nothing. Used by: env_state, one table for each kind of object.
 
 #ifndef VMBUS_BINDING_HANDLE_TABLE_H_
 #define VMBUS_BINDING_HANDLE_TABLE_H_
@@ -15,7 +15,8 @@
 
 namespace vmbus::binding {
 
-// A handle is a slot (low bits) and the generation of its use (high bits), 31 bits in all: small integers in V8.
+// A handle is a slot (low bits) and the generation of its use (high bits), 31 bits in all: small
+// integers in V8.
 template <class T>
 class HandleTable {
  public:
@@ -45,7 +46,8 @@ class HandleTable {
 
   // Keeps the object alive beyond Remove.
   std::shared_ptr<T> Share(int32_t handle) const {
-    return Find(handle) == nullptr ? nullptr : slots_[static_cast<size_t>(handle & kSlotMask)].object;
+    return Find(handle) == nullptr ? nullptr
+                                   : slots_[static_cast<size_t>(handle & kSlotMask)].object;
   }
 
   // Null for a handle that is not open.

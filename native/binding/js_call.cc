@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kMaxArguments = 3;
 
-// What came of a call. A worker that is being terminated answers with a failure, or with an exception that nobody may see;
-// passing that one on just fails again.
+// What came of a call. A worker that is being terminated answers with a failure, or with an
+// exception that nobody may see; passing that one on just fails again.
 void Settle(EnvState& state, napi_status status) {
   if (status == napi_ok) return;
   const napi_env env = state.env();
@@ -30,14 +30,15 @@ void Settle(EnvState& state, napi_status status) {
   state.StopCallingJs();
 }
 
-napi_status CallFunction(napi_env env, napi_ref reference, size_t count, const napi_value* arguments) {
+napi_status CallFunction(napi_env env, napi_ref reference, size_t count,
+                         const napi_value* arguments) {
   napi_value function = nullptr;
   napi_value global = nullptr;
   napi_status status = napi_get_reference_value(env, reference, &function);
   if (status == napi_ok) status = napi_get_global(env, &global);
   if (status != napi_ok) return status;
-  // Runs microtasks and ticks afterwards. The async context is bound in TypeScript (AsyncResource.bind): the one of
-  // Node-API is lost on Node 24.
+  // Runs microtasks and ticks afterwards. The async context is bound in TypeScript
+  // (AsyncResource.bind): the one of Node-API is lost on Node 24.
   return napi_make_callback(env, nullptr, global, function, count, arguments, nullptr);
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The only way from the event loop into JavaScript.
-// Called by: lease_entry, node_entry, system_functions, blocking_work. An exception of the callback becomes an
-// uncaughtException; a call that the environment refuses means that it is going away, and nothing is called after that.
+// Called by: lease_entry, node_entry, system_functions, blocking_work. An exception of the callback
+// becomes an uncaughtException; a call that the environment refuses means that it is going away,
+// and nothing is called after that.
 
 #ifndef VMBUS_BINDING_JS_CALL_H_
 #define VMBUS_BINDING_JS_CALL_H_
@@ -34,7 +35,8 @@ class JsCallback {
   JsCallback& operator=(const JsCallback&) = delete;
   ~JsCallback();
 
-  // With numbers. The callback may destroy this object and its owner: touch neither afterwards without looking.
+  // With numbers. The callback may destroy this object and its owner: touch neither afterwards
+  // without looking.
   void Call(EnvState& state, std::initializer_list<double> numbers) const;
   // With one Uint8Array, a copy of the bytes.
   void CallWithBytes(EnvState& state, std::span<const std::byte> bytes) const;

@@ -26,7 +26,8 @@ NodeRead ReadWake(int fd) {
   const ssize_t count = read(fd, &counter, sizeof(counter));
   if (count == sizeof(counter)) return NodeRead::kWake;
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return NodeRead::kNothing;
-  return NodeRead::kGone;  // EIO: rescinded. 0: the simulated host closed. Anything else: not a node any more
+  return NodeRead::kGone;  // EIO: rescinded. 0: the simulated host closed. Anything else: not a
+                           // node any more
 }
 
 // Closes a lease, or lets go of one. The last close of a device waits for the host.
@@ -80,7 +81,8 @@ void LeaseEntry::OnReadable(bool readable) {
   int wakes = 0;
   NodeRead read = NodeRead::kWake;
   while (wakes < tries && (read = ReadWake(fd)) == NodeRead::kWake) ++wakes;
-  // Wakes first: the script may still take what came before the end, which shows again in the next turn.
+  // Wakes first: the script may still take what came before the end, which shows again in the next
+  // turn.
   if (wakes > 0) {
     lease_->link().wakes.fetch_add(static_cast<uint64_t>(wakes), std::memory_order_relaxed);
     return on_event_.Call(state_, {static_cast<double>(LeaseEvent::kWake)});

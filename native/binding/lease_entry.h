@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A lease handle of one environment: as the lease's owner, or attached to another environment's.
-// Called by: lease_functions. Watches its own descriptor of the node and tells the script of wakes and of the end.
+// Called by: lease_functions. Watches its own descriptor of the node and tells the script of wakes
+// and of the end.
 
 #ifndef VMBUS_BINDING_LEASE_ENTRY_H_
 #define VMBUS_BINDING_LEASE_ENTRY_H_
@@ -37,7 +38,8 @@ class LeaseEntry : public std::enable_shared_from_this<LeaseEntry> {
   // The owner, in another environment, closed the lease. On this entry's loop.
   void OnOwnerClosed();
 
-  // Ends it: drops the channels, closes off the loop, then calls `done(errno)`. Not to be used after that.
+  // Ends it: drops the channels, closes off the loop, then calls `done(errno)`. Not to be used
+  // after that.
   void Close(JsCallback done);
 
  private:

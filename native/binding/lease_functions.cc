@@ -120,11 +120,13 @@ Napi::Value InspectLease(const Napi::CallbackInfo& info) {
   if (entry == nullptr) return arguments.Number(os::kClosed);
   const os::LeaseFacts& facts = entry->lease().facts();
   const os::LinkState& link = entry->lease().link();
-  const double words[kInspectWords] = {
-      static_cast<double>(facts.kind),        static_cast<double>(facts.ring_bytes),
-      static_cast<double>(facts.mask_at_open), static_cast<double>(link.wakes.load()),
-      static_cast<double>(link.doorbell_writes.load()), static_cast<double>(link.faulted.load()),
-      facts.from_ring_file ? 1.0 : 0.0};
+  const double words[kInspectWords] = {static_cast<double>(facts.kind),
+                                       static_cast<double>(facts.ring_bytes),
+                                       static_cast<double>(facts.mask_at_open),
+                                       static_cast<double>(link.wakes.load()),
+                                       static_cast<double>(link.doorbell_writes.load()),
+                                       static_cast<double>(link.faulted.load()),
+                                       facts.from_ring_file ? 1.0 : 0.0};
   std::copy(std::begin(words), std::end(words), out->begin());
   return arguments.Number(0);
 }

@@ -21,9 +21,10 @@ namespace vmbus::binding {
 namespace {
 
 // Calls done(errno, stage, lease).
-void Answer(EnvState& state, const JsCallback& done, int error, os::OpenStage stage, int32_t lease) {
-  done.Call(state, {static_cast<double>(error), static_cast<double>(stage),
-                    static_cast<double>(lease)});
+void Answer(EnvState& state, const JsCallback& done, int error, os::OpenStage stage,
+            int32_t lease) {
+  done.Call(state,
+            {static_cast<double>(error), static_cast<double>(stage), static_cast<double>(lease)});
 }
 
 // Enters an opened lease and starts its watch; what cannot be entered is closed again.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Tasks from other threads for an environment's event loop.
-// Called by: blocking_work and lease_entry. Shared: a thread may hold it longer than the environment lives; then Post says no
-// and the task is destroyed where it is.
+// Called by: blocking_work and lease_entry. Shared: a thread may hold it longer than the
+// environment lives; then Post says no and the task is destroyed where it is.
 
 #ifndef VMBUS_BINDING_LOOP_POST_H_
 #define VMBUS_BINDING_LOOP_POST_H_

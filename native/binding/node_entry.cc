@@ -78,7 +78,8 @@ void NodeEntry::OnConnect() {
     }
     watch.Keep(kept_);
     connections_.emplace(fd, std::move(watch));
-    // The guest's open returns with the handshake, so the host has seen to it before, as with a real one.
+    // The guest's open returns with the handshake, so the host has seen to it before, as with a
+    // real one.
     if (accepted.value().first) OnOpened();
     if (!closed_ && connections_.contains(fd) && server_->Greet(fd) != 0) OnGone(fd);
   }
@@ -90,8 +91,8 @@ void NodeEntry::OnOpened() {
   Tell(NodeEvent::kOpened, 0);
 }
 
-// A guest that closed and opened again has closed first, in whatever order poll tells of it: without this the new
-// connection would count as a second one, and find the rings of the old.
+// A guest that closed and opened again has closed first, in whatever order poll tells of it:
+// without this the new connection would count as a second one, and find the rings of the old.
 void NodeEntry::HearOut() {
   std::vector<int> known;
   for (const auto& [fd, watch] : connections_) known.push_back(fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A served node of one environment: watches the socket and the connections, polls the monitor page, tells the script.
-// Called by: serve_functions. Calls: os/node_server.
+// A served node of one environment: watches the socket and the connections, polls the monitor page,
+// tells the script. Called by: serve_functions. Calls: os/node_server.
 
 #ifndef VMBUS_BINDING_NODE_ENTRY_H_
 #define VMBUS_BINDING_NODE_ENTRY_H_

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Watches; see poll_watch.h.
-// libuv frees nothing: a handle lives until its close callback, in a later turn of the loop, and so does the handler that may
-// be running right now.
+// libuv frees nothing: a handle lives until its close callback, in a later turn of the loop, and so
+// does the handler that may be running right now.
 
 #include "poll_watch.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Watches a descriptor for reading on an environment's own loop, and a timer of the same make.
-// Called by: lease_entry, node_entry, system_functions. Level-triggered: the handler consumes what made it readable.
-// The descriptor may be closed as soon as the watch is gone.
-// Source: libuv documentation of uv_poll_t; POLLERR arrives once, as UV_EBADF, and ends the polling.
+// Called by: lease_entry, node_entry, system_functions. Level-triggered: the handler consumes what
+// made it readable. The descriptor may be closed as soon as the watch is gone. Source: libuv
+// documentation of uv_poll_t; POLLERR arrives once, as UV_EBADF, and ends the polling.
 
 #ifndef VMBUS_BINDING_POLL_WATCH_H_
 #define VMBUS_BINDING_POLL_WATCH_H_

@@ -34,8 +34,8 @@ Napi::Value ServeNode(const Napi::CallbackInfo& info) {
   auto on_event = arguments.Function(3, "onEvent");
   if (!on_event) return {};
   EnvState& state = arguments.state();
-  auto server = os::NodeServer::Listen(*path, static_cast<uint64_t>(*bytes),
-                                       static_cast<int>(*monitor_id));
+  auto server =
+      os::NodeServer::Listen(*path, static_cast<uint64_t>(*bytes), static_cast<int>(*monitor_id));
   if (!server.ok()) return arguments.Number(-server.error());
   auto entry = std::make_shared<NodeEntry>(state, server.Take(), std::move(*on_event));
   int error = entry->Watch();
@@ -61,8 +61,8 @@ Napi::Value AddRing(const Napi::CallbackInfo& info) {
   const auto monitor_id = arguments.Integer(2, "monitorId", -1, os::kMaxMonitorId);
   if (!monitor_id) return {};
   if (*node == nullptr) return arguments.Number(os::kClosed);
-  auto ring = (*node)->server().AddRing(static_cast<uint64_t>(*bytes),
-                                        static_cast<int>(*monitor_id));
+  auto ring =
+      (*node)->server().AddRing(static_cast<uint64_t>(*bytes), static_cast<int>(*monitor_id));
   return arguments.Number(ring.ok() ? ring.value() : -ring.error());
 }
 
@@ -94,8 +94,8 @@ Napi::Value AttachHost(const Napi::CallbackInfo& info) {
   if (*node == nullptr) return arguments.Number(os::kClosed);
   std::shared_ptr<os::Channel> channel = (*node)->server().Host(static_cast<int>(*ring));
   if (channel == nullptr) return arguments.Number(-ENOENT);
-  const int32_t handle = arguments.state().channels.Add(
-      std::make_shared<ChannelEntry>(std::move(channel), *node));
+  const int32_t handle =
+      arguments.state().channels.Add(std::make_shared<ChannelEntry>(std::move(channel), *node));
   return arguments.Number(handle == 0 ? -EMFILE : handle);
 }
 

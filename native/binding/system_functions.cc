@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The rest of the system: uevents, sysfs attributes, CPUID, the names of violations.
-// Called by: lib/bus and lib/insight through lib/native/binding.ts. Calls: uevent_entry, os/attribute_write, os/cpuid.
+// Called by: lib/bus and lib/insight through lib/native/binding.ts. Calls: uevent_entry,
+// os/attribute_write, os/cpuid.
 
 #include <cerrno>
 #include <cstdint>
@@ -102,8 +103,7 @@ Napi::Value ViolationName(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto number = arguments.Integer(0, "violation", INT32_MIN, INT32_MAX);
   if (!number) return {};
-  return Napi::String::New(info.Env(),
-                           core::ViolationName(static_cast<core::Violation>(*number)));
+  return Napi::String::New(info.Env(), core::ViolationName(static_cast<core::Violation>(*number)));
 }
 
 }  // namespace

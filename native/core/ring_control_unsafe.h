@@ -55,9 +55,7 @@ inline constexpr Edge kOmittedEdge = static_cast<Edge>(VMBUS_OMIT_EDGE);
 inline constexpr Edge kOmittedEdge = Edge::kUnordered;
 #endif
 
-constexpr bool IsOrdered(Edge edge) {
-  return edge != Edge::kUnordered && edge != kOmittedEdge;
-}
+constexpr bool IsOrdered(Edge edge) { return edge != Edge::kUnordered && edge != kOmittedEdge; }
 
 // The words of one ring as lock-free 32-bit atomics. A load names the edge it opens (its value is
 // read before what follows), a store the edge it closes, a fence stands between a store and a load.

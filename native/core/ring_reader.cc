@@ -16,8 +16,7 @@ namespace {
 constexpr size_t kArenaLimit = INT32_MAX & ~size_t{kUnitBytes - 1};  // offsets go out as int32
 
 // Copies the body of the packet at `start` and returns its transaction id.
-inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* target,
-                           uint32_t body) {
+inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* target, uint32_t body) {
   if (data.IsStraight(start, kDescriptorBytes + body)) [[likely]] {
     const std::byte* place = data.At(start);
     CopyBytes(target, place + kDescriptorBytes, body);
@@ -115,10 +114,16 @@ RingReader::Batch RingReader::Drain(std::span<std::byte> arena, std::span<int32_
   batch.violation = violation_;
   if (violation_ != Violation::kNone) return batch;
 
-  const auto rows = static_cast<uint32_t>(
-      std::min<size_t>(max_packets, index.size() / kIndexRowWords));
-  Cursor cursor{data_, arena.data(), static_cast<uint32_t>(std::min(arena.size(), kArenaLimit)), 0,
-                index.data(), read_index_, available_, 0};
+  const auto rows =
+      static_cast<uint32_t>(std::min<size_t>(max_packets, index.size() / kIndexRowWords));
+  Cursor cursor{data_,
+                arena.data(),
+                static_cast<uint32_t>(std::min(arena.size(), kArenaLimit)),
+                0,
+                index.data(),
+                read_index_,
+                available_,
+                0};
   while (batch.count < rows) {
     if (cursor.available == 0) {
       read_index_ = cursor.read_index;

@@ -71,8 +71,10 @@ void RingWriter::AcceptReadIndex(uint32_t read_index) {
 }
 
 RingWriter::Status RingWriter::Write(const Packet& packet) {
-  if (violation_ != Violation::kNone) [[unlikely]] return Status::kViolation;
-  if (packet.body.size() > largest_) [[unlikely]] return Status::kTooLarge;
+  if (violation_ != Violation::kNone) [[unlikely]]
+    return Status::kViolation;
+  if (packet.body.size() > largest_) [[unlikely]]
+    return Status::kTooLarge;
   const uint32_t body = RoundUpToUnit(static_cast<uint32_t>(packet.body.size()));
   const uint32_t total = body + kPacketOverhead;
   if (free_ <= total) [[unlikely]] {
@@ -131,8 +133,7 @@ bool RingWriter::Publish() {
 bool RingWriter::AwaitSpace(uint32_t body_bytes) {
   if (violation_ != Violation::kNone) return true;
   // More than the largest packet would never be granted.
-  const uint32_t wanted =
-      RoundUpToUnit(std::min(body_bytes, largest_)) + kPacketOverhead;
+  const uint32_t wanted = RoundUpToUnit(std::min(body_bytes, largest_)) + kPacketOverhead;
   awaits_space_ = true;
   AcceptReadIndex(AskForSpace(control_, wanted));
   if (violation_ == Violation::kNone && free_ <= wanted) {

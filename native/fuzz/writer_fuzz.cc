@@ -73,8 +73,8 @@ class WriterTarget {
     const bool dead = writer.violation() != core::Violation::kNone;
     const uint32_t before = writer.write_index();
 
-    const Status status = writer.Write({packet.type, packet.flags, packet.offset8, packet.id,
-                                        packet.body});
+    const Status status =
+        writer.Write({packet.type, packet.flags, packet.offset8, packet.id, packet.body});
 
     const uint32_t total = Footprint(packet);
     Require(writer.write_index() < words_.size && writer.write_index() % 8 == 0, "write index");
@@ -94,8 +94,8 @@ class WriterTarget {
   void Publish(core::RingWriter& writer) {
     const uint32_t before = words_.Get(reference::kW);
     const bool pending = writer.has_unpublished();
-    const bool expected = pending && words_.Get(reference::kMask) == 0 &&
-                          words_.Get(reference::kR) == before;
+    const bool expected =
+        pending && words_.Get(reference::kMask) == 0 && words_.Get(reference::kR) == before;
     const bool doorbell = writer.Publish();
     if (!behaves_) return;
     Require(doorbell == expected, "doorbell");

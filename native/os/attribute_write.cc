@@ -24,7 +24,8 @@ constexpr size_t kMaxAnswer = 16;
 constexpr int kMaxErrno = 4095;
 
 int WriteFile(const FoundNode& found, const std::string& text) {
-  // Truncating means nothing to sysfs, and keeps regular files of a simulated tree free of older text.
+  // Truncating means nothing to sysfs, and keeps regular files of a simulated tree free of older
+  // text.
   Result<UniqueFd> file = OpenFound(found, O_WRONLY | O_TRUNC | O_NOCTTY);
   if (!file.ok()) return file.error();
   // One call, never continued: to sysfs each write is a command of its own.
@@ -34,7 +35,8 @@ int WriteFile(const FoundNode& found, const std::string& text) {
 }
 
 int ParseAnswer(std::string_view answer) {
-  while (!answer.empty() && (answer.back() == '\n' || answer.back() == ' ')) answer.remove_suffix(1);
+  while (!answer.empty() && (answer.back() == '\n' || answer.back() == ' '))
+    answer.remove_suffix(1);
   int number = -1;
   const auto [end, error] = std::from_chars(answer.data(), answer.data() + answer.size(), number);
   const bool sound = error == std::errc() && end == answer.data() + answer.size();
@@ -49,8 +51,8 @@ int ReadAnswer(int fd) {
   for (;;) {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const int64_t left = kAnswerMs - (now.tv_sec - start.tv_sec) * 1000 -
-                         (now.tv_nsec - start.tv_nsec) / 1'000'000;
+    const int64_t left =
+        kAnswerMs - (now.tv_sec - start.tv_sec) * 1000 - (now.tv_nsec - start.tv_nsec) / 1'000'000;
     if (left <= 0) return ETIMEDOUT;
     pollfd entry{fd, POLLIN, 0};
     if (poll(&entry, 1, static_cast<int>(left)) < 0 && errno != EINTR) return errno;

@@ -20,11 +20,13 @@ void* RunCall(void* argument) {
   return nullptr;
 }
 
-// Signals of the process belong to its own threads; faults must stay deliverable, a blocked SIGBUS kills.
+// Signals of the process belong to its own threads; faults must stay deliverable, a blocked SIGBUS
+// kills.
 sigset_t AsynchronousSignals() {
   sigset_t set;
   sigfillset(&set);
-  for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) sigdelset(&set, fault);
+  for (const int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT})
+    sigdelset(&set, fault);
   return set;
 }
 

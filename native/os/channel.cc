@@ -65,11 +65,13 @@ void Channel::StartAfresh() {
 }
 
 int32_t Channel::Unusable() const {
-  if (closed_) [[unlikely]] return kClosed;
+  if (closed_) [[unlikely]]
+    return kClosed;
   return link_->IsGone() ? kRescinded : 0;
 }
 
-// Others may have masked the ring since: a kernel with its wake, a second process that opened the node as well.
+// Others may have masked the ring since: a kernel with its wake, a second process that opened the
+// node as well.
 bool Channel::IsArmed() const {
   if (!armed_ || armed_at_wake_ != link_->wakes.load(std::memory_order_relaxed)) return false;
   return ControlWords(memory_.in).Load<Edge::kUnordered>(Word::kInterruptMask) == 0;
@@ -107,7 +109,8 @@ int32_t Channel::Drain(std::span<std::byte> arena, std::span<int32_t> index, uin
     if (ArmOrContinue() == 0) break;
     result = DrainOnce(arena, index, max_packets);
   }
-  // Pages that vanished during the copy were answered with zeros: nothing of this batch is worth anything.
+  // Pages that vanished during the copy were answered with zeros: nothing of this batch is worth
+  // anything.
   return link_->IsGone() ? kRescinded : result;
 }
 
@@ -162,12 +165,13 @@ int32_t Channel::WriteRow(std::span<const std::byte> arena, const int32_t* row) 
   const int64_t headers = int64_t{offset8 - core::kDescriptorUnits} * core::kUnitBytes;
   const int64_t start = int64_t{row[2]} - headers;
   const int64_t length = int64_t{row[3]} + headers;
-  if (row[3] < 0 || start < 0 || start + length > static_cast<int64_t>(arena.size())) return kBadRow;
+  if (row[3] < 0 || start < 0 || start + length > static_cast<int64_t>(arena.size()))
+    return kBadRow;
   const uint64_t id = uint64_t{static_cast<uint32_t>(row[5])} << 32 | static_cast<uint32_t>(row[4]);
-  return Finish(writer_.Write(
-      {static_cast<uint16_t>(type), static_cast<uint16_t>(flags_and_offset & 0xffff),
-       static_cast<uint16_t>(offset8), id,
-       arena.subspan(static_cast<size_t>(start), static_cast<size_t>(length))}));
+  return Finish(
+      writer_.Write({static_cast<uint16_t>(type), static_cast<uint16_t>(flags_and_offset & 0xffff),
+                     static_cast<uint16_t>(offset8), id,
+                     arena.subspan(static_cast<size_t>(start), static_cast<size_t>(length))}));
 }
 
 int32_t Channel::WriteRows(std::span<const std::byte> arena, std::span<const int32_t> index,
@@ -240,8 +244,8 @@ bool Channel::Inspect(ChannelInspection* out) {
   out->bytes_in += reader_.body_bytes();
   out->packets_out += writer_.packets();
   out->bytes_out += writer_.body_bytes();
-  const core::Violation broken = reader_.violation() != core::Violation::kNone ? reader_.violation()
-                                                                               : writer_.violation();
+  const core::Violation broken =
+      reader_.violation() != core::Violation::kNone ? reader_.violation() : writer_.violation();
   out->violation = static_cast<int32_t>(broken);
   return true;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// One channel: a pair of rings from either end, the doorbell, and the rule when to mask, publish, ring and arm.
-// Called by: native/binding channel_functions (each call of lib/native/binding.ts on a channel is one method here).
-// Calls: core/ring_reader, core/ring_writer, doorbell.
-// Safe to use from several threads: each method holds the gate. Close() may come from another thread at any time; it
-// waits for a running call and unmaps then.
+// One channel: a pair of rings from either end, the doorbell, and the rule when to mask, publish,
+// ring and arm. Called by: native/binding channel_functions (each call of lib/native/binding.ts on
+// a channel is one method here). Calls: core/ring_reader, core/ring_writer, doorbell. Safe to use
+// from several threads: each method holds the gate. Close() may come from another thread at any
+// time; it waits for a running call and unmaps then.
 
 #ifndef VMBUS_OS_CHANNEL_H_
 #define VMBUS_OS_CHANNEL_H_
@@ -26,14 +26,16 @@ namespace vmbus::os {
 // Which half of the mapping is whose: the guest writes the first and reads the second.
 enum class End { kGuest, kHost };
 
-// The two rings of a mapping, as this end sees them. The mapping is 2 * n pages, each half a header page and data.
+// The two rings of a mapping, as this end sees them. The mapping is 2 * n pages, each half a header
+// page and data.
 struct RingPair {
   core::RingMemory in;
   core::RingMemory out;
 };
 RingPair SplitRings(std::byte* rings, size_t bytes, End end);
 
-// Whether a mapping of so many bytes can be two rings: a whole number of pages each, within the bounds of core.
+// Whether a mapping of so many bytes can be two rings: a whole number of pages each, within the
+// bounds of core.
 bool IsRingPairSize(uint64_t bytes);
 
 struct ChannelInspection {
@@ -54,24 +56,27 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
   ~Channel();
 
-  // 0 = empty and armed (a wake will follow), 1 = there may be packets, or a status. Cheaper than a drain of nothing.
+  // 0 = empty and armed (a wake will follow), 1 = there may be packets, or a status. Cheaper than a
+  // drain of nothing.
   [[nodiscard]] int32_t Look();
-  // Copies packets out (rows as core/ring_reader.h describes), gives the space back, rings for a blocked writer.
-  // The count, 0 = empty and armed, or a status; with kArenaTooSmall index[0] holds the bytes needed.
-  [[nodiscard]] int32_t Drain(std::span<std::byte> arena, std::span<int32_t> index, uint32_t max_packets);
+  // Copies packets out (rows as core/ring_reader.h describes), gives the space back, rings for a
+  // blocked writer. The count, 0 = empty and armed, or a status; with kArenaTooSmall index[0] holds
+  // the bytes needed.
+  [[nodiscard]] int32_t Drain(std::span<std::byte> arena, std::span<int32_t> index,
+                              uint32_t max_packets);
 
   // 0 or a status.
   [[nodiscard]] int32_t Write(const core::RingWriter::Packet& packet);
-  // Rows `first … first + count - 1` of the send index, bodies in the arena; one publish. How many were written, or the
-  // status of the first one when none was.
+  // Rows `first … first + count - 1` of the send index, bodies in the arena; one publish. How many
+  // were written, or the status of the first one when none was.
   [[nodiscard]] int32_t WriteRows(std::span<const std::byte> arena, std::span<const int32_t> index,
                                   uint32_t first, uint32_t count);
   // 1 = a body of so many bytes fits now, 0 = a wake will follow, or a status.
   [[nodiscard]] int32_t AwaitSpace(uint32_t body_bytes);
   [[nodiscard]] int32_t LargestPayload();
 
-  // Whether an empty drain unmasks (default). Off for subchannels on kernels where their interrupts do harm; those are
-  // polled: an empty drain answers 0 and no wake will follow.
+  // Whether an empty drain unmasks (default). Off for subchannels on kernels where their interrupts
+  // do harm; those are polled: an empty drain answers 0 and no wake will follow.
   [[nodiscard]] int32_t SetArming(bool on);
 
   [[nodiscard]] bool Inspect(ChannelInspection* out);
@@ -103,7 +108,8 @@ class Channel {
   bool closed_ = false;
   bool arming_ = true;
   bool armed_ = false;
-  uint64_t armed_at_wake_ = 0;  // LinkState::wakes when armed_ was set; another number makes it stale
+  uint64_t armed_at_wake_ =
+      0;  // LinkState::wakes when armed_ was set; another number makes it stale
   Mapping rings_;
   RingPair memory_;
   std::unique_ptr<Doorbell> doorbell_;
@@ -111,7 +117,8 @@ class Channel {
   core::RingReader reader_;
   core::RingWriter writer_;
   uint32_t drop_signals_ = 0;
-  ChannelInspection totals_{};  // counters of readers and writers before the last reset, and our own
+  ChannelInspection
+      totals_{};  // counters of readers and writers before the last reset, and our own
 };
 
 }  // namespace vmbus::os

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What only a simulated host does with its end of a channel: starting afresh, and breaking the rules on purpose.
-// See channel.h.
+// What only a simulated host does with its end of a channel: starting afresh, and breaking the
+// rules on purpose. See channel.h.
 
 #include <mutex>
 
@@ -47,8 +47,8 @@ int32_t Channel::PokeHeader(bool out_ring, uint32_t byte_offset, uint32_t value)
   return 0;
 }
 
-// What the writer could never be made to write: no descriptor, no trailer, no check. The index stays aligned; a crooked
-// one is what PokeHeader is for.
+// What the writer could never be made to write: no descriptor, no trailer, no check. The index
+// stays aligned; a crooked one is what PokeHeader is for.
 int32_t Channel::WriteRaw(std::span<const std::byte> bytes) {
   const std::lock_guard lock(gate_);
   if (const int32_t status = Unusable(); status != 0) return status;
@@ -56,8 +56,8 @@ int32_t Channel::WriteRaw(std::span<const std::byte> bytes) {
   const uint32_t start = writer_.write_index();
   const core::RingData data(memory_.out);
   data.CopyIn(start, bytes.data(), static_cast<uint32_t>(bytes.size()));
-  const uint32_t next = core::Advance(
-      start, core::RoundUpToUnit(static_cast<uint32_t>(bytes.size())), data.size());
+  const uint32_t next =
+      core::Advance(start, core::RoundUpToUnit(static_cast<uint32_t>(bytes.size())), data.size());
   ControlWords(memory_.out).Store<Edge::kDataThenWriteIndex>(Word::kWriteIndex, next);
   totals_.packets_out += writer_.packets();
   totals_.bytes_out += writer_.body_bytes();

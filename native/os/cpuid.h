@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The CPUID instruction, for the hypervisor's leaves.
-// Called by: native/binding system_functions. Source: Hypervisor Top-Level Functional Specification, "Feature and Interface
-// Discovery"; Intel SDM volume 2, CPUID.
+// Called by: native/binding system_functions. Source: Hypervisor Top-Level Functional
+// Specification, "Feature and Interface Discovery"; Intel SDM volume 2, CPUID.
 
 #ifndef VMBUS_OS_CPUID_H_
 #define VMBUS_OS_CPUID_H_

@@ -12,11 +12,12 @@ namespace vmbus::os {
 
 namespace {
 
-constexpr size_t kSendHalf = 2048;        // the guest's bits in the interrupt page
-constexpr size_t kPendingGroups = 8;      // the first trigger group in the monitor page
-constexpr size_t kGroupBytes = 8;         // pending word, armed word
+constexpr size_t kSendHalf = 2048;    // the guest's bits in the interrupt page
+constexpr size_t kPendingGroups = 8;  // the first trigger group in the monitor page
+constexpr size_t kGroupBytes = 8;     // pending word, armed word
 
-// SAFETY: `page` is page-aligned and at least 4096 bytes; callers pass offsets that are multiples of 4 below that.
+// SAFETY: `page` is page-aligned and at least 4096 bytes; callers pass offsets that are multiples
+// of 4 below that.
 uint32_t* WordAt(std::byte* page, size_t offset) {
   return reinterpret_cast<uint32_t*>(page + offset);
 }
@@ -30,8 +31,8 @@ void SetBit(uint32_t* word, uint32_t bit) {
 
 void IrqDoorbell::Ring() {
   const int32_t on = 1;
-  // A full socket of a simulated node has a doorbell pending already, and a broken node shows in its poll: nothing to do
-  // about an error here.
+  // A full socket of a simulated node has a doorbell pending already, and a broken node shows in
+  // its poll: nothing to do about an error here.
   if (write(node_fd_, &on, sizeof(on)) == sizeof(on)) {
     link_->doorbell_writes.fetch_add(1, std::memory_order_relaxed);
   }
@@ -51,7 +52,8 @@ void MonitorDoorbell::Ring() {
 }
 
 uint32_t* MonitorWord(std::byte* monitor_page, int monitor_id) {
-  return WordAt(monitor_page, kPendingGroups + kGroupBytes * (static_cast<size_t>(monitor_id) / 32));
+  return WordAt(monitor_page,
+                kPendingGroups + kGroupBytes * (static_cast<size_t>(monitor_id) / 32));
 }
 
 bool TakeMonitorBit(std::byte* monitor_page, int monitor_id) {

@@ -2,7 +2,8 @@
 //
 // Telling the peer of a channel to look at its ring: three ways, one per kind of channel.
 // Called by: channel, when core says that the peer sleeps or waits for space.
-// Source: Linux drivers/hv/connection.c (vmbus_set_event), drivers/uio/uio_hv_generic.c (hv_uio_irqcontrol).
+// Source: Linux drivers/hv/connection.c (vmbus_set_event), drivers/uio/uio_hv_generic.c
+// (hv_uio_irqcontrol).
 
 #ifndef VMBUS_OS_DOORBELL_H_
 #define VMBUS_OS_DOORBELL_H_
@@ -15,7 +16,8 @@
 
 namespace vmbus::os {
 
-// Bounds of the wire: bits in the send half of the interrupt page, bits in the four groups of the monitor page.
+// Bounds of the wire: bits in the send half of the interrupt page, bits in the four groups of the
+// monitor page.
 inline constexpr int kMaxRelid = 2047;
 inline constexpr int kMaxMonitorId = 127;
 inline constexpr size_t kSharedPageBytes = 4096;

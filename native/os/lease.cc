@@ -18,10 +18,12 @@ namespace vmbus::os {
 
 namespace {
 
-// How long a close waits for worker threads to let go; a worker in a long computation must not hold it for ever.
+// How long a close waits for worker threads to let go; a worker in a long computation must not hold
+// it for ever.
 constexpr std::chrono::seconds kAttachmentPatience{5};
 
-// Every living lease of the process, by token. Never destroyed: threads may still close leases while the process exits.
+// Every living lease of the process, by token. Never destroyed: threads may still close leases
+// while the process exits.
 struct Registry {
   std::mutex mutex;
   std::map<uint64_t, std::weak_ptr<Lease>> leases;
@@ -37,8 +39,9 @@ uint64_t NextToken() {
   return next.fetch_add(1);
 }
 
-// An open channel's rings have indices inside the data area: both zero after a first open, anything legal after another.
-// Only looks: each ring has words that belong to the host, and perhaps another user of ours.
+// An open channel's rings have indices inside the data area: both zero after a first open, anything
+// legal after another. Only looks: each ring has words that belong to the host, and perhaps another
+// user of ours.
 core::Violation CheckHeader(const core::RingMemory& ring) {
   if (!core::IsUsableRing(ring)) return core::Violation::kGeometry;
   const core::RingSnapshot words = core::SnapshotRing(ring);
@@ -73,7 +76,8 @@ OpenResult OpenNode(const OpenPlan& plan) {
   return opened;
 }
 
-// Whether the path still leads to the very file: a node that was made anew is another device's, or another offer's.
+// Whether the path still leads to the very file: a node that was made anew is another device's, or
+// another offer's.
 bool IsSameFile(const struct stat& one, const struct stat& other) {
   return one.st_dev == other.st_dev && one.st_ino == other.st_ino && one.st_rdev == other.st_rdev;
 }
@@ -110,7 +114,8 @@ Lease::Lease(const OpenPlan& plan, OpenedNode node, uint32_t mask_at_open)
     : token_(NextToken()),
       plan_(plan),
       node_(std::move(node)),
-      facts_{node_.kind, node_.rings.size(), mask_at_open, node_.from_ring_file, node_.file, node_.link} {
+      facts_{node_.kind,           node_.rings.size(), mask_at_open,
+             node_.from_ring_file, node_.file,         node_.link} {
   primary_ = std::make_shared<Channel>(std::move(node_.rings), End::kGuest,
                                        MakeDoorbell(plan.relid, node_.monitor_id), node_.link);
 }
@@ -139,7 +144,7 @@ Result<std::shared_ptr<Channel>> Lease::Subchannel(const std::string& ring_file,
 
   UniqueFd file(open(ring_file.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.valid()) return LastErrno();
-  struct stat status {};
+  struct stat status{};
   if (fstat(file.get(), &status) != 0) return LastErrno();
   if (!S_ISREG(status.st_mode)) return Errno{EINVAL};
   const auto bytes = static_cast<uint64_t>(status.st_size);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The process's hold on one UIO device or simulated node: the descriptor, the mappings and the channels on them.
-// One environment owns a lease; others (worker threads) attach to it by its token, with wakes of their own, and end with
-// it. The rings go when the last call in them returns, subchannels before the node's last close (the kernel frees their
-// pages with it).
-// Called by: native/binding lease_functions, channel_functions. Open, attach and close block: never on an event loop.
-// Calls: uio_device, simulated_node, channel.
+// The process's hold on one UIO device or simulated node: the descriptor, the mappings and the
+// channels on them. One environment owns a lease; others (worker threads) attach to it by its
+// token, with wakes of their own, and end with it. The rings go when the last call in them returns,
+// subchannels before the node's last close (the kernel frees their pages with it). Called by:
+// native/binding lease_functions, channel_functions. Open, attach and close block: never on an
+// event loop. Calls: uio_device, simulated_node, channel.
 
 #ifndef VMBUS_OS_LEASE_H_
 #define VMBUS_OS_LEASE_H_
@@ -58,11 +58,14 @@ class Lease : public std::enable_shared_from_this<Lease> {
 
   // Null after Close.
   std::shared_ptr<Channel> Primary();
-  // The channel of a sysfs ring file; one per relid, shared by all who ask. Unmapped with its last user.
-  Result<std::shared_ptr<Channel>> Subchannel(const std::string& ring_file, int relid, int monitor_id);
+  // The channel of a sysfs ring file; one per relid, shared by all who ask. Unmapped with its last
+  // user.
+  Result<std::shared_ptr<Channel>> Subchannel(const std::string& ring_file, int relid,
+                                              int monitor_id);
 
   // Blocks: closes the channels, tells the attachments and waits for them, unmaps, closes the node.
-  // 0, or ETIMEDOUT when an attachment has not let go of its descriptor: the kernel keeps the channel open until then.
+  // 0, or ETIMEDOUT when an attachment has not let go of its descriptor: the kernel keeps the
+  // channel open until then.
   int Close();
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Shared memory of a device or of the simulated host, mapped, guarded against SIGBUS, unmapped with its owner.
-// Called by: uio_device, simulated_node, node_server, lease.
+// Shared memory of a device or of the simulated host, mapped, guarded against SIGBUS, unmapped with
+// its owner. Called by: uio_device, simulated_node, node_server, lease.
 
 #ifndef VMBUS_OS_MAPPING_H_
 #define VMBUS_OS_MAPPING_H_

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The one message a simulated node sends to each connection before it behaves like a UIO device: sizes, and the memory
-// as file descriptors. A protocol of ours, between simulated_node (guest) and node_server (host).
+// The one message a simulated node sends to each connection before it behaves like a UIO device:
+// sizes, and the memory as file descriptors. A protocol of ours, between simulated_node (guest) and
+// node_server (host).
 //
-//   message   this struct, 32 bytes, with SCM_RIGHTS: ring memory; with monitor_id >= 0 also interrupt and monitor page
-//   then      host to guest: 4 bytes, a counter: a wake.   guest to host: 4 bytes, an int32: the doorbell.
-//   end of the stream = the device is rescinded.
+//   message   this struct, 32 bytes, with SCM_RIGHTS: ring memory; with monitor_id >= 0 also
+//   interrupt and monitor page then      host to guest: 4 bytes, a counter: a wake.   guest to
+//   host: 4 bytes, an int32: the doorbell. end of the stream = the device is rescinded.
 
 #ifndef VMBUS_OS_NODE_HANDSHAKE_H_
 #define VMBUS_OS_NODE_HANDSHAKE_H_

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A node looked up by path and held without opening it, so that looking costs nothing and what is opened is what was
-// looked at. Also the way to socket paths longer than sockaddr_un allows.
-// Called by: uio_device, simulated_node, node_server, attribute_write.
-// Source: open(2) O_PATH, proc(5) /proc/pid/fd, unix(7).
+// A node looked up by path and held without opening it, so that looking costs nothing and what is
+// opened is what was looked at. Also the way to socket paths longer than sockaddr_un allows. Called
+// by: uio_device, simulated_node, node_server, attribute_write. Source: open(2) O_PATH, proc(5)
+// /proc/pid/fd, unix(7).
 
 #ifndef VMBUS_OS_NODE_PATH_H_
 #define VMBUS_OS_NODE_PATH_H_
@@ -34,7 +34,8 @@ Result<UniqueFd> Reopen(int fd, int flags);
 // Address of the socket that was found.
 sockaddr_un AddressOfFound(const FoundNode& found);
 
-// Address of `name` in the directory that `directory_fd` holds; the name alone must be short (100 bytes).
+// Address of `name` in the directory that `directory_fd` holds; the name alone must be short (100
+// bytes).
 Result<sockaddr_un> AddressInDirectory(int directory_fd, const std::string& name);
 
 }  // namespace vmbus::os

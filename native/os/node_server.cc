@@ -153,9 +153,14 @@ int NodeServer::Greet(int connection_fd) {
 
 int NodeServer::SendHandshake(int fd) const {
   const Ring& primary = rings_.at(0);
-  NodeHandshake message{kHandshakeMagic, kHandshakeVersion, static_cast<uint32_t>(PageSize()),
-                        static_cast<uint32_t>(ring_bytes_), primary.monitor_id, {}};
-  // A description of its own for each connection, so that the guests can lock each other out; ours goes at once.
+  NodeHandshake message{kHandshakeMagic,
+                        kHandshakeVersion,
+                        static_cast<uint32_t>(PageSize()),
+                        static_cast<uint32_t>(ring_bytes_),
+                        primary.monitor_id,
+                        {}};
+  // A description of its own for each connection, so that the guests can lock each other out; ours
+  // goes at once.
   Result<UniqueFd> rings = Reopen(primary.memory.get(), O_RDWR);
   if (!rings.ok()) return rings.error();
   const int fds[kHandshakeMaxFds] = {rings.value().get(), interrupt_memory_.get(),
@@ -183,7 +188,8 @@ NodeServer::Message NodeServer::Read(int connection_fd) {
   // MSG_TRUNC: the real length, also of a message that is too long.
   const ssize_t received = recv(connection_fd, &value, sizeof(value), MSG_DONTWAIT | MSG_TRUNC);
   if (received < 0 && (errno == EAGAIN || errno == EINTR)) return {Heard::kNothing, 0};
-  // What the kernel answers with EINVAL has no answer here: a guest that cannot count to 4 is dropped.
+  // What the kernel answers with EINVAL has no answer here: a guest that cannot count to 4 is
+  // dropped.
   if (received != static_cast<ssize_t>(sizeof(value))) return {Heard::kGone, 0};
   link_->wakes.fetch_add(1, std::memory_order_relaxed);
   return {Heard::kDoorbell, value};
@@ -196,8 +202,7 @@ void NodeServer::Wake() {
   for (const auto& [number, connection] : connections_) {
     if (!connection.greeted) continue;
     // A broken connection shows in its poll.
-    static_cast<void>(
-        send(number, &wake_count_, sizeof(wake_count_), MSG_NOSIGNAL | MSG_DONTWAIT));
+    static_cast<void>(send(number, &wake_count_, sizeof(wake_count_), MSG_NOSIGNAL | MSG_DONTWAIT));
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The host's end of one simulated UIO node: the listening socket, the rings' memory, the connections, the wakes.
-// Called by: native/binding serve_functions, on one thread; that side watches the descriptors and calls the methods when
-// they are readable. Counterpart: simulated_node. Source: node_handshake.h.
+// The host's end of one simulated UIO node: the listening socket, the rings' memory, the
+// connections, the wakes. Called by: native/binding serve_functions, on one thread; that side
+// watches the descriptors and calls the methods when they are readable. Counterpart:
+// simulated_node. Source: node_handshake.h.
 
 #ifndef VMBUS_OS_NODE_SERVER_H_
 #define VMBUS_OS_NODE_SERVER_H_
@@ -25,7 +26,8 @@ inline constexpr size_t kMaxConnections = 64;
 
 class NodeServer {
  public:
-  // Binds a socket at the path, mode 0600; the path must be free. `ring_bytes` is both rings, `monitor_id` -1 for slow.
+  // Binds a socket at the path, mode 0600; the path must be free. `ring_bytes` is both rings,
+  // `monitor_id` -1 for slow.
   static Result<std::unique_ptr<NodeServer>> Listen(const std::string& path, uint64_t ring_bytes,
                                                     int monitor_id);
   NodeServer(const NodeServer&) = delete;
@@ -55,8 +57,8 @@ class NodeServer {
   // Forgets and closes it; not before nobody watches it any more.
   void Drop(int connection_fd);
 
-  // 4 bytes to every connection that has its handshake; the others look at the rings by themselves when they get it. One
-  // whose socket is full has a wake pending.
+  // 4 bytes to every connection that has its handshake; the others look at the rings by themselves
+  // when they get it. One whose socket is full has a wake pending.
   void Wake();
 
   // Takes the monitor bits of all rings: true if one was set. For a timer, as the hypervisor polls.
@@ -72,7 +74,8 @@ class NodeServer {
 
   LinkState& link() { return *link_; }
 
-  // Closes the host's ends and the socket, and unlinks the path. The connections are the caller's to Drop.
+  // Closes the host's ends and the socket, and unlinks the path. The connections are the caller's
+  // to Drop.
   void Close();
 
  private:

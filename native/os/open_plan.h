@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What opening a node takes, what it yields, and where it can fail.
-// Used by: uio_device, simulated_node, lease. The stages are part of the addon's surface (lib/native/binding.ts).
+// Used by: uio_device, simulated_node, lease. The stages are part of the addon's surface
+// (lib/native/binding.ts).
 
 #ifndef VMBUS_OS_OPEN_PLAN_H_
 #define VMBUS_OS_OPEN_PLAN_H_
@@ -44,13 +45,14 @@ struct OpenPlan {
 
 enum class NodeKind : int32_t { kDevice = 0, kSimulated = 1 };
 
-// An open node. Members go in reverse order: the mappings before the descriptor that keeps the channel connected.
+// An open node. Members go in reverse order: the mappings before the descriptor that keeps the
+// channel connected.
 struct OpenedNode {
   NodeKind kind = NodeKind::kDevice;
   std::shared_ptr<LinkState> link;
-  struct stat file {};  // of the path, when it was opened
+  struct stat file{};  // of the path, when it was opened
   UniqueFd node;
-  UniqueFd lock;  // a simulated node's ring memory: the lock hangs on it
+  UniqueFd lock;           // a simulated node's ring memory: the lock hangs on it
   Mapping interrupt_page;  // fast channels only
   Mapping monitor_page;
   Mapping rings;

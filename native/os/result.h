@@ -21,8 +21,8 @@ inline Errno LastErrno() { return Errno{errno}; }
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}          // NOLINT: reads as `return value`
-  Result(Errno error) : error_(error.number) {}           // NOLINT: reads as `return LastErrno()`
+  Result(T value) : value_(std::move(value)) {}  // NOLINT: reads as `return value`
+  Result(Errno error) : error_(error.number) {}  // NOLINT: reads as `return LastErrno()`
 
   bool ok() const { return value_.has_value(); }
   int error() const { return error_; }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The SIGBUS guard; see sigbus_guard.h.
-// The table is read by the handler without locks and never shrinks. A slot carries a sequence number: odd while it is
-// changed, so that the handler never pairs the begin of one range with the end of another.
+// The table is read by the handler without locks and never shrinks. A slot carries a sequence
+// number: odd while it is changed, so that the handler never pairs the begin of one range with the
+// end of another.
 
 #include "sigbus_guard.h"
 
@@ -32,10 +33,11 @@ struct Chunk {
   std::atomic<Chunk*> next{nullptr};
 };
 
-// Constant-initialised, and never destroyed: the handler may run until the last instruction of the process.
+// Constant-initialised, and never destroyed: the handler may run until the last instruction of the
+// process.
 constinit Chunk first_chunk;
 constinit std::mutex table_mutex;
-constinit struct sigaction previous_action {};
+constinit struct sigaction previous_action{};
 constinit std::atomic<bool> has_previous{false};
 // The siginfo being passed on: if the previous handler hands it back to us, the chain is a circle.
 constinit std::atomic<const siginfo_t*> passing_on{nullptr};
@@ -48,7 +50,8 @@ void SetRange(Slot& slot, uintptr_t begin, uintptr_t end, std::atomic<uint32_t>*
   slot.sequence.fetch_add(1, std::memory_order_seq_cst);
 }
 
-// Async-signal-safe: atomics and one system call. True when the address was in a range and has pages again.
+// Async-signal-safe: atomics and one system call. True when the address was in a range and has
+// pages again.
 bool ReplacePages(uintptr_t address) {
   for (Chunk* chunk = &first_chunk; chunk != nullptr; chunk = chunk->next.load()) {
     for (Slot& slot : chunk->slots) {
@@ -70,9 +73,10 @@ bool ReplacePages(uintptr_t address) {
   return false;
 }
 
-// As if nobody had a handler. A real fault happens again when we return, a sent signal is pending until then.
+// As if nobody had a handler. A real fault happens again when we return, a sent signal is pending
+// until then.
 void DieOfIt() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = SIG_DFL;
   sigaction(SIGBUS, &action, nullptr);
   raise(SIGBUS);
@@ -103,15 +107,16 @@ void OnSigbus(int number, siginfo_t* info, void* context) {
   errno = saved;
 }
 
-// Under table_mutex. Again with every range, because others (a script's process.on('SIGBUS')) may have replaced us.
+// Under table_mutex. Again with every range, because others (a script's process.on('SIGBUS')) may
+// have replaced us.
 void Install() {
-  struct sigaction current {};
+  struct sigaction current{};
   sigaction(SIGBUS, nullptr, &current);
   if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == OnSigbus) return;
   has_previous.store(false);
   previous_action = current;
   has_previous.store(true);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = OnSigbus;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&action.sa_mask);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Turns a SIGBUS in one of our mappings into a flag. The kernel takes the pages of a sysfs `ring` mapping away when the
-// device goes; the next access would kill the process. A fault in a registered range is answered with anonymous zero
-// pages over the whole range, and the range's flag is set. Any other fault goes to the handler that was there before.
-// Called by: mapping. Process-wide; installed with the first range.
-// Source: Linux fs/kernfs/file.c (kernfs_vma_fault, kernfs_drain_open_files), sigaction(2).
+// Turns a SIGBUS in one of our mappings into a flag. The kernel takes the pages of a sysfs `ring`
+// mapping away when the device goes; the next access would kill the process. A fault in a
+// registered range is answered with anonymous zero pages over the whole range, and the range's flag
+// is set. Any other fault goes to the handler that was there before. Called by: mapping.
+// Process-wide; installed with the first range. Source: Linux fs/kernfs/file.c (kernfs_vma_fault,
+// kernfs_drain_open_files), sigaction(2).
 
 #ifndef VMBUS_OS_SIGBUS_GUARD_H_
 #define VMBUS_OS_SIGBUS_GUARD_H_

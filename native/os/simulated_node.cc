@@ -62,7 +62,8 @@ struct Answer {
   int fd_count = 0;
 };
 
-// Takes every descriptor of the message at once, so that none is lost whatever else is wrong with it.
+// Takes every descriptor of the message at once, so that none is lost whatever else is wrong with
+// it.
 void TakeDescriptors(msghdr* header, Answer* answer) {
   for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -103,7 +104,7 @@ std::variant<Answer, OpenFailure> Receive(int node, int64_t deadline) {
 
 // Memory that cannot shrink under us and has exactly this size.
 bool IsSealedMemory(const UniqueFd& fd, uint64_t bytes) {
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) != bytes) return false;
   const int seals = fcntl(fd.get(), F_GET_SEALS);
@@ -155,7 +156,8 @@ OpenResult ConnectSimulatedNode(const FoundNode& found, const OpenPlan& plan) {
   if (const auto* failure = std::get_if<OpenFailure>(&received)) return *failure;
   auto& answer = *std::get_if<Answer>(&received);
   if (!IsValid(answer)) return OpenFailure{EPROTO, OpenStage::kHandshake};
-  // The host hands out an open file description of its own per connection, so the lock is ours alone.
+  // The host hands out an open file description of its own per connection, so the lock is ours
+  // alone.
   if (plan.exclusive && flock(answer.fds[0].get(), LOCK_EX | LOCK_NB) != 0) {
     return OpenFailure{errno, OpenStage::kLock};
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Connecting to a node of a simulated host: a seqpacket socket in the place of /dev/uioN.
-// Called by: lease, off the event loop (it waits for the host's answer). The answer is checked like any host's.
-// Counterpart: node_server. Source: node_handshake.h.
+// Called by: lease, off the event loop (it waits for the host's answer). The answer is checked like
+// any host's. Counterpart: node_server. Source: node_handshake.h.
 
 #ifndef VMBUS_OS_SIMULATED_NODE_H_
 #define VMBUS_OS_SIMULATED_NODE_H_

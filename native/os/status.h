@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What channel calls answer instead of a count. Part of the addon's surface: the numbers stand in lib/native/binding.ts.
-// Violations of the ring rules are answered as -1 … -99, the negated core::Violation.
+// What channel calls answer instead of a count. Part of the addon's surface: the numbers stand in
+// lib/native/binding.ts. Violations of the ring rules are answered as -1 … -99, the negated
+// core::Violation.
 
 #ifndef VMBUS_OS_STATUS_H_
 #define VMBUS_OS_STATUS_H_

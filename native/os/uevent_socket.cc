@@ -11,8 +11,9 @@ namespace vmbus::os {
 
 namespace {
 
-constexpr unsigned kKernelGroup = 1;        // 2 is udev's, sent by a process
-constexpr int kReceiveBytes = 1024 * 1024;  // a host that adds many channels at once sends hundreds of events
+constexpr unsigned kKernelGroup = 1;  // 2 is udev's, sent by a process
+constexpr int kReceiveBytes =
+    1024 * 1024;  // a host that adds many channels at once sends hundreds of events
 
 }  // namespace
 
@@ -20,7 +21,8 @@ Result<UniqueFd> OpenUevents() {
   UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
   if (!fd.valid()) return LastErrno();
   // Beyond the system's limit as root, up to it otherwise; less buffer is no error.
-  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBytes, sizeof(kReceiveBytes)) != 0) {
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBytes, sizeof(kReceiveBytes)) !=
+      0) {
     setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBytes, sizeof(kReceiveBytes));
   }
   sockaddr_nl address{};

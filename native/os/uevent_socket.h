@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Kernel uevents over netlink, as the kernel sent them; messages of other processes are dropped.
-// Called by: native/binding system_functions, which watches the descriptor and calls Read when it is readable.
-// Source: Linux lib/kobject_uevent.c, netlink(7).
+// Called by: native/binding system_functions, which watches the descriptor and calls Read when it
+// is readable. Source: Linux lib/kobject_uevent.c, netlink(7).
 
 #ifndef VMBUS_OS_UEVENT_SOCKET_H_
 #define VMBUS_OS_UEVENT_SOCKET_H_
@@ -27,8 +27,8 @@ struct UeventMessage {
   size_t bytes;  // kMessage
 };
 
-// One message into `buffer`. kNothing: none there. kForeign: not the kernel's, skip it. kLost: the socket overflowed,
-// events are missing. kBroken: the socket is of no use any more.
+// One message into `buffer`. kNothing: none there. kForeign: not the kernel's, skip it. kLost: the
+// socket overflowed, events are missing. kBroken: the socket is of no use any more.
 UeventMessage ReadUevent(int fd, std::span<std::byte> buffer);
 
 }  // namespace vmbus::os

@@ -34,7 +34,8 @@ Result<Mapping> MapOf(int fd, int map, size_t length, const std::shared_ptr<Link
   return Mapping::Map(fd, length, static_cast<off_t>(static_cast<size_t>(map) * PageSize()), link);
 }
 
-// Opening a device can have effects (a watchdog starts), so one that sysfs knows as something else is left alone.
+// Opening a device can have effects (a watchdog starts), so one that sysfs knows as something else
+// is left alone.
 bool IsUio(const struct stat& status) {
   char path[64];
   snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(status.st_rdev), minor(status.st_rdev));
@@ -76,8 +77,7 @@ OpenResult OpenUioDevice(const FoundNode& found, const OpenPlan& plan) {
   if (plan.monitor_id < 0) return opened;
 
   // One whole page of the system each; the 4096 useful bytes are at its start.
-  Result<Mapping> interrupts =
-      MapOf(opened.node.get(), kMapInterruptPage, PageSize(), opened.link);
+  Result<Mapping> interrupts = MapOf(opened.node.get(), kMapInterruptPage, PageSize(), opened.link);
   if (!interrupts.ok()) return OpenFailure{interrupts.error(), OpenStage::kMapPages};
   opened.interrupt_page = interrupts.Take();
   Result<Mapping> monitor = MapOf(opened.node.get(), kMapMonitorPage, PageSize(), opened.link);

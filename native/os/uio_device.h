@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Opening /dev/uioN of uio_hv_generic: connect the channel, take the lock, map the rings and the signalling pages.
-// Called by: lease, off the event loop: open(2) waits for the host without a timeout and cannot be interrupted.
-// Source: Linux drivers/uio/uio.c, drivers/uio/uio_hv_generic.c.
+// Opening /dev/uioN of uio_hv_generic: connect the channel, take the lock, map the rings and the
+// signalling pages. Called by: lease, off the event loop: open(2) waits for the host without a
+// timeout and cannot be interrupted. Source: Linux drivers/uio/uio.c, drivers/uio/uio_hv_generic.c.
 
 #ifndef VMBUS_OS_UIO_DEVICE_H_
 #define VMBUS_OS_UIO_DEVICE_H_

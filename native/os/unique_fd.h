@@ -32,7 +32,8 @@ class UniqueFd {
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
 
-  // Closes now. The number is gone whatever the kernel answers, so it is never tried twice. Keeps errno.
+  // Closes now. The number is gone whatever the kernel answers, so it is never tried twice. Keeps
+  // errno.
   void Close() {
     if (fd_ < 0) return;
     const int saved = errno;

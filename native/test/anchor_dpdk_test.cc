@@ -6,9 +6,9 @@
 // own needs from the rest of DPDK are two functions, given below.
 // Source: DPDK 22.11 drivers/bus/vmbus/private.h, vmbus_bufring.c.
 
-#include <cstdlib>
-
 #include <sys/uio.h>
+
+#include <cstdlib>
 
 #include "anchor_traffic.h"
 

@@ -41,7 +41,10 @@ class KernelReader {
     if (rte_vmbus_chan_recv_raw(&ring_, buffer_.data(), &bytes) < 0) return std::nullopt;
     vmbus_chanpkt_hdr header;
     std::memcpy(&header, buffer_.data(), sizeof(header));
-    return reference::Packet{header.type, header.hlen, header.flags, header.xactid,
+    return reference::Packet{header.type,
+                             header.hlen,
+                             header.flags,
+                             header.xactid,
                              {buffer_.begin() + 16, buffer_.begin() + bytes}};
   }
 

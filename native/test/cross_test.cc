@@ -91,8 +91,13 @@ template <typename Writer, typename Reader>
 class Traffic {
  public:
   Traffic(uint32_t data_size, uint32_t start, uint64_t seed)
-      : ring_(data_size, start), words_(ring_.reference()), writer_(ring_), reader_(ring_),
-        state_(seed * 2 + 1), w_(start), r_(start) {}
+      : ring_(data_size, start),
+        words_(ring_.reference()),
+        writer_(ring_),
+        reader_(ring_),
+        state_(seed * 2 + 1),
+        w_(start),
+        r_(start) {}
 
   bool Run(int steps) {
     for (int i = 0; i < steps && good_; i++) Step();
@@ -153,8 +158,8 @@ class Traffic {
 
   void PublishWrites() {
     const uint32_t before = words_.Get(reference::kW);
-    const bool signal = before != w_ && words_.Get(reference::kMask) == 0 &&
-                        words_.Get(reference::kR) == before;
+    const bool signal =
+        before != w_ && words_.Get(reference::kMask) == 0 && words_.Get(reference::kR) == before;
     Expect(writer_.Publish() == signal, "doorbell after writing");
     Expect(words_.Get(reference::kW) == w_, "write index");
   }

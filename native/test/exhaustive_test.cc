@@ -3,11 +3,11 @@
 // Brute force: every packet size at every start offset with every amount of bytes already in the
 // ring, against the reference ring, in both directions, on a ring small enough to try all of it.
 
-#include <cstring>
-#include <string>
-
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <cstring>
+#include <string>
 
 #include "check.h"
 #include "ring_fixture.h"

@@ -138,9 +138,8 @@ void PacketsWrapByUnits() {
   CheckEqual(status, RingWriter::Status::kWritten, "status");
   CheckEqual(writer.write_index(), 32u, "write index");
   SameBytes(ring.memory().data + 56, Bytes({6, 0, 2, 0, 4, 0, 0, 0}));
-  SameBytes(ring.memory().data,
-            Bytes({0xbb, 0xaa, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8,
-                   9,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0}));
+  SameBytes(ring.memory().data, Bytes({0xbb, 0xaa, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5,  6, 7, 8,
+                                       9,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0}));
 }
 
 void ResetWritesTheHeaderTheProtocolAsksFor() {

@@ -39,10 +39,10 @@ Outcome Explore(const Start& start, Edge omitted, Body body) {
   Choices choices;
   Outcome outcome;
   do {
-    Machine machine(choices,
-                    {start.write_index, start.read_index, start.mask, start.pending,
-                     start.features, 0},
-                    omitted);
+    Machine machine(
+        choices,
+        {start.write_index, start.read_index, start.mask, start.pending, start.features, 0},
+        omitted);
     outcome.executions += 1;
     outcome.bad = body(machine);
   } while (!outcome.bad && choices.Advance());
@@ -173,12 +173,14 @@ void Expect(Scenario scenario, std::initializer_list<Edge> needed) {
 // The model itself, on the classic examples.
 template <typename First, typename Second>
 bool CanHappen(First first, Second second) {
-  return Explore({}, Edge::kUnordered, [&](Machine& machine) {
-           uint32_t a = 0;
-           uint32_t b = 0;
-           machine.Run([&] { first(machine, a); }, [&] { second(machine, b); });
-           return a == 0 && b == 0;
-         }).bad;
+  return Explore({}, Edge::kUnordered,
+                 [&](Machine& machine) {
+                   uint32_t a = 0;
+                   uint32_t b = 0;
+                   machine.Run([&] { first(machine, a); }, [&] { second(machine, b); });
+                   return a == 0 && b == 0;
+                 })
+      .bad;
 }
 
 void TheModelReordersWhatHardwareMay() {
@@ -218,23 +220,18 @@ void TheModelReordersWhatHardwareMay() {
 
 int main() {
   Test("the model reorders what hardware may, and nothing else", TheModelReordersWhatHardwareMay);
-  Test("no wake is lost while the reader goes to sleep", [] {
-    Expect(LostWake, {Edge::kWriteIndexThenMask, Edge::kUnmaskThenWriteIndex});
-  });
+  Test("no wake is lost while the reader goes to sleep",
+       [] { Expect(LostWake, {Edge::kWriteIndexThenMask, Edge::kUnmaskThenWriteIndex}); });
   Test("no wake is lost between two packets", [] {
     Expect(LostWakeOfASecondPacket, {Edge::kWriteIndexThenMask, Edge::kUnmaskThenWriteIndex});
   });
-  Test("a packet's bytes are there when its index is", [] {
-    Expect(StaleBytes, {Edge::kDataThenWriteIndex, Edge::kWriteIndexThenData});
-  });
-  Test("no doorbell for a packet taken before the mask opened", [] {
-    Expect(DoorbellForNothing, {Edge::kMaskThenReadIndex, Edge::kReadIndexThenUnmask});
-  });
-  Test("no wake is lost while the writer goes to sleep", [] {
-    Expect(LostSpace, {Edge::kReadIndexThenPending, Edge::kPendingThenReadIndex});
-  });
-  Test("no wake for space that is not there", [] {
-    Expect(WakeWithoutSpace, {Edge::kWriteIndexThenMask, Edge::kPendingThenWriteIndex});
-  });
+  Test("a packet's bytes are there when its index is",
+       [] { Expect(StaleBytes, {Edge::kDataThenWriteIndex, Edge::kWriteIndexThenData}); });
+  Test("no doorbell for a packet taken before the mask opened",
+       [] { Expect(DoorbellForNothing, {Edge::kMaskThenReadIndex, Edge::kReadIndexThenUnmask}); });
+  Test("no wake is lost while the writer goes to sleep",
+       [] { Expect(LostSpace, {Edge::kReadIndexThenPending, Edge::kPendingThenReadIndex}); });
+  Test("no wake for space that is not there",
+       [] { Expect(WakeWithoutSpace, {Edge::kWriteIndexThenMask, Edge::kPendingThenWriteIndex}); });
   return Summary();
 }

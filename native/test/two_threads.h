@@ -8,15 +8,15 @@
 #ifndef VMBUS_TEST_TWO_THREADS_H_
 #define VMBUS_TEST_TWO_THREADS_H_
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
-
-#include <sched.h>
-#include <unistd.h>
 
 namespace vmbus::test {
 

@@ -251,9 +251,12 @@ void BoundaryDescriptorsAreSound() {
 void UnusableMemoryIsRefused() {
   alignas(8) static std::byte memory[2 * kPage];
   const vmbus::core::RingMemory cases[] = {
-      {memory, memory + kPage, 0},           {memory, memory + kPage, 40},
-      {memory, memory + kPage, 252},         {memory, memory + kPage, (1u << 30) + 8},
-      {nullptr, memory + kPage, kPage},      {memory, nullptr, kPage},
+      {memory, memory + kPage, 0},
+      {memory, memory + kPage, 40},
+      {memory, memory + kPage, 252},
+      {memory, memory + kPage, (1u << 30) + 8},
+      {nullptr, memory + kPage, kPage},
+      {memory, nullptr, kPage},
       vmbus::core::RingAt(memory, 100, kPage),
   };
   for (const auto& memory_case : cases) {

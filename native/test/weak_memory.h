@@ -14,13 +14,13 @@
 #ifndef VMBUS_TEST_WEAK_MEMORY_H_
 #define VMBUS_TEST_WEAK_MEMORY_H_
 
+#include <ucontext.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <vector>
-
-#include <ucontext.h>
 
 #include "../core/ring_control_unsafe.h"
 
@@ -129,9 +129,7 @@ class Machine {
     View released{};  // what a relaxed store carries: the knowledge of the last fence
   };
 
-  bool Ordered(core::Edge edge) const {
-    return edge != core::Edge::kUnordered && edge != omitted_;
-  }
+  bool Ordered(core::Edge edge) const { return edge != core::Edge::kUnordered && edge != omitted_; }
 
   // Every access is a point where the other thread may go first.
   void Yield() { swapcontext(&contexts_[current_], &scheduler_); }
