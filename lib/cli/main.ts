@@ -11,7 +11,7 @@ import type { Interruption } from './interruption.js';
 import { listenForEnd } from './interruption.js';
 import { Output } from './output.js';
 import type { SplitArguments } from './program.js';
-import { buildProgram, findVerb, splitArguments } from './program.js';
+import { buildProgram, findVerb, spellHelp, splitArguments } from './program.js';
 import { errorsInside } from './suppressed.js';
 import { UsageError } from './usage-error.js';
 import type { Action } from './verbs.js';
@@ -25,9 +25,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const action = makeAction(words, end, (answer) => {
       status = answer;
     });
-    const program = await buildProgram(findVerb(words.own), action);
+    const own = spellHelp(words.own);
+    const program = await buildProgram(findVerb(own), action);
     if (words.own.length === 0) return usage(program);
-    await program.parseAsync(words.own, { from: 'user' });
+    await program.parseAsync(own, { from: 'user' });
     return end.status ?? status;
   } catch (error) {
     return tellEnd(error, words, end);

@@ -18,7 +18,7 @@ export async function openDevice(
   name: string,
   options: OpenChannelOptions = {},
 ): Promise<OpenDevice> {
-  const { bindDevice, openChannel } = await import('../index.js');
+  const { bindDevice, openChannel, VmbusError } = await import('../index.js');
   const bus = await context.bus();
   const found = bus.device(name);
   if (context.options.sim && !found.uio) {
@@ -26,7 +26,26 @@ export async function openDevice(
     context.defer(() => binding.restore());
   }
   const device = bus.device(found.id);
+  if (!device.uio) {
+    const held = device.driver === null ? 'no driver has it' : `the driver ${device.driver} has it`;
+    throw new VmbusError(
+      'ERR_VMBUS_NOT_BOUND',
+      `${device.class.name} ${device.id} is not lent to user space: ${held}`,
+      {
+        device: device.id,
+        facts: { driver: device.driver },
+        hint: `hv ${rootWords(context.options.root)}bind ${device.id}`,
+      },
+    );
+  }
   const channel = await openChannel(device, { signal: context.signal, ...options });
   context.defer(() => channel.close());
   return { device, channel };
+}
+
+/** The root as it was named on the command line, so that the hint can be pasted into a shell. */
+function rootWords(root: string | undefined): string {
+  if (root === undefined) return '';
+  const word = /^[\w@%+=:,./-]+$/.test(root) ? root : `'${root.replaceAll("'", `'\\''`)}'`;
+  return `--root ${word} `;
 }

@@ -31,6 +31,14 @@ export function findVerb(own: readonly string[]): string | undefined {
   return undefined;
 }
 
+/** `help chan ping` as `chan ping --help`: the help command knows verbs only, not what stands under them. */
+export function spellHelp(own: readonly string[]): readonly string[] {
+  const words = own.filter((word) => !word.startsWith('-'));
+  const [first, verb, under] = words;
+  if (first !== 'help' || under === undefined || !verbs.some(({ name }) => name === verb)) return own;
+  return [...words.slice(1), '--help'];
+}
+
 /** The program with its verbs; the wanted one complete, the others as lines of the help. */
 export async function buildProgram(wanted: string | undefined, action: Action): Promise<Command> {
   const program = new Command('hv');
@@ -41,7 +49,7 @@ export async function buildProgram(wanted: string | undefined, action: Action): 
     if (wanted === verb.name || wanted === 'help') (await verb.load()).define(command, action);
   }
   program.addHelpCommand(
-    new Command('help').argument('[verb]').description('show the help of a verb').helpGroup('Try out:'),
+    new Command('help').argument('[verb...]').description('show the help of a verb').helpGroup('Try out:'),
   );
   program.addHelpText('after', examples(['hv ls --tree', 'hv doctor', 'hv --sim chan ping echo', 'hv demo']));
   return program;

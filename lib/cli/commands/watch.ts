@@ -8,6 +8,7 @@ import type { Context } from '../context.js';
 import { deviceJson } from '../device-json.js';
 import type { Output } from '../output.js';
 import { examples } from '../program.js';
+import { UsageError } from '../usage-error.js';
 import type { Action } from '../verbs.js';
 
 /** Adds the verb. */
@@ -24,6 +25,11 @@ export function define(command: Command, action: Action): void {
 async function watch(context: Context, { initial = false }: { readonly initial?: boolean }): Promise<void> {
   const { out, signal } = context;
   const bus = await context.bus();
+  if (bus.kind === 'snapshot')
+    throw new UsageError(
+      `nothing can change in a snapshot (${bus.root})`,
+      'watch a guest, or a host that `hv sim` serves',
+    );
   if (!initial) out.note(`watching ${bus.root}; Ctrl-C ends it`);
   for await (const change of bus.watch({ signal, initial })) {
     const time = new Date();
