@@ -41,6 +41,18 @@ export function checkNativeIncludes(root) {
   return problems;
 }
 
+/** Lines of C++ beyond 100 columns, which .clang-format would have broken. */
+export function checkColumns(root) {
+  const sources = ['.cc', '.h'].flatMap((ending) => files(root, 'native', ending));
+  return sources.flatMap((file) =>
+    readFileSync(path.join(root, file), 'utf8')
+      .split('\n')
+      .flatMap((line, i) =>
+        line.length > 100 && !line.includes('NOLINT') ? [`${file}:${i + 1}: ${line.length} columns`] : [],
+      ),
+  );
+}
+
 /** Files over the ceiling, as sentences. */
 export function checkSizes(root) {
   return ceilings.flatMap(({ folder, ending, lines }) =>
