@@ -14,25 +14,36 @@ const rooms = {
   host: ['protocol', 'native', 'channel'],
 };
 
+/** The same limits for `import … from`, for `import()` and for the type `import()`, which no one rule sees. */
+function restrictImports(patterns) {
+  // A selector holds its regex between slashes.
+  const escaped = (regex) => regex.replaceAll('/', '\\/');
+  return {
+    'no-restricted-imports': ['error', { patterns }],
+    'no-restricted-syntax': [
+      'error',
+      ...patterns.flatMap(({ regex, message }) =>
+        ['ImportExpression', 'TSImportType'].map((node) => ({
+          selector: `${node}[source.value=/${escaped(regex)}/]`,
+          message,
+        })),
+      ),
+    ],
+  };
+}
+
 /** A room may import its own files, the files directly under lib/, and the rooms named for it. */
 function boundary(room, allowed) {
   const others = [...Object.keys(rooms), 'cli'].filter((r) => r !== room && !allowed.includes(r));
   return {
     files: [`lib/${room}/**/*.ts`],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: `^(\\.\\./)+(${others.join('|')})/`,
-              message: `lib/${room} may import from: ${allowed.join(', ') || 'nothing but files directly under lib/'}.`,
-            },
-            { regex: '^(\\.\\./)+index\\.js$', message: 'Only the command imports the public surface.' },
-          ],
-        },
-      ],
-    },
+    rules: restrictImports([
+      {
+        regex: `^(\\.\\./)+(${others.join('|')})/`,
+        message: `lib/${room} may import from: ${allowed.join(', ') || 'nothing but files directly under lib/'}.`,
+      },
+      { regex: '^(\\.\\./)+index\\.js$', message: 'Only the command imports the public surface.' },
+    ]),
   };
 }
 
@@ -72,20 +83,12 @@ export default tseslint.config(
   ...Object.entries(rooms).map(([room, allowed]) => boundary(room, allowed)),
   {
     files: ['lib/cli/**/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: `^(\\.\\./)+((${Object.keys(rooms)
-                .filter((r) => r !== 'host')
-                .join('|')})/|host/(?!index\\.js$))`,
-              message: 'The command is the first user of the public surface: import index.js or host/index.js.',
-            },
-          ],
-        },
-      ],
-    },
+    rules: restrictImports([
+      {
+        // What package.json exports: `vmbus`, `vmbus/bus` and `vmbus/host`.
+        regex: `^(\\.\\./)+(?!(bus|host)/index\\.js$)(${Object.keys(rooms).join('|')})/`,
+        message: 'The command is the first user of the public surface: import index.js, bus/index.js or host/index.js.',
+      },
+    ]),
   },
 );
