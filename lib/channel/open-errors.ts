@@ -6,11 +6,13 @@
 import { errnoName, VmbusError, type VmbusErrorCode } from '../errors.js';
 import { type Binding, OpenStage } from '../native/binding.js';
 import { type ChannelName, nameOf } from './close-reasons.js';
+import { lockOwner } from './lock-owner.js';
 
 interface Finding {
   readonly code: VmbusErrorCode;
   readonly text: string;
   readonly hint: string;
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 const syscalls: Readonly<Record<number, string>> = {
@@ -27,7 +29,15 @@ const gone: Finding = { code: 'ERR_VMBUS_NO_DEVICE', text: 'it is not there', hi
 const forbidden: Finding = {
   code: 'ERR_VMBUS_PERMISSION',
   text: 'you may not open it',
-  hint: 'run as root, or give your group the node with a udev rule (contrib/udev)',
+  hint:
+    'run as root, or let the group vmbus have it: write KERNEL=="uio[0-9]*", GROUP="vmbus", MODE="0660" into ' +
+    '/etc/udev/rules.d/70-vmbus.rules, then udevadm control --reload && udevadm trigger --subsystem-match=uio',
+};
+
+const wrongKind: Finding = {
+  code: 'ERR_VMBUS_NODE_KIND',
+  text: 'it is neither a UIO device nor a simulated node',
+  hint: 'see what it is with ls -lL',
 };
 
 /** What errnos mean where the kernel says something of its own with them. */
@@ -72,11 +82,12 @@ const atConnect: Readonly<Record<string, Finding>> = {
     text: 'the simulated host did not answer',
     hint: 'is its process stopped or busy?',
   },
+  EPROTOTYPE: wrongKind,
 };
 
 /** The error of a failed open or attach. */
 export function openError(binding: Binding, name: ChannelName, path: string, errno: number, stage: number): VmbusError {
-  const finding = findingOf(binding, errno, stage);
+  const finding = complete(findingOf(binding, errno, stage), path);
   const syscall = syscalls[stage];
   const isErrno = errno !== 0 && stage !== OpenStage.header;
   return new VmbusError(finding.code, `Can't open ${path} (${nameOf(name)}): ${finding.text}`, {
@@ -84,9 +95,34 @@ export function openError(binding: Binding, name: ChannelName, path: string, err
     channel: name.relid,
     path,
     hint: finding.hint,
+    facts: finding.facts ?? {},
     ...(syscall === undefined ? {} : { syscall }),
     ...(isErrno ? { errno, errnoName: errnoName(errno) } : {}),
   });
+}
+
+// What only the path tells.
+function complete(finding: Finding, path: string): Finding {
+  switch (finding.code) {
+    case 'ERR_VMBUS_NODE_KIND':
+      return { ...finding, hint: remakeNode(path) };
+    case 'ERR_VMBUS_BUSY': {
+      const ownerPid = lockOwner(path);
+      if (ownerPid === null) return finding;
+      const hint = `end process ${ownerPid}, or pass { shared: true } in both`;
+      return { ...finding, text: `process ${ownerPid} holds it`, hint, facts: { ownerPid } };
+    }
+    default:
+      return finding;
+  }
+}
+
+// The kernel makes a node when the device appears, and nobody makes it again.
+function remakeNode(path: string): string {
+  const uio = /^\/dev\/(uio\d+)$/.exec(path)?.[1];
+  if (uio === undefined)
+    return `${wrongKind.hint} ${path}; the simulated host makes it anew when it is started again (hv sim)`;
+  return `move it away, then: mknod -m 600 ${path} c $(tr : ' ' < /sys/class/uio/${uio}/dev)`;
 }
 
 function findingOf(binding: Binding, errno: number, stage: number): Finding {
@@ -94,11 +130,7 @@ function findingOf(binding: Binding, errno: number, stage: number): Finding {
   const other: Finding = { code: 'ERR_VMBUS_SYSTEM', text: name, hint: 'hv doctor' };
   switch (stage) {
     case OpenStage.kind:
-      return {
-        code: 'ERR_VMBUS_NODE_KIND',
-        text: 'it is neither a UIO device nor a simulated node',
-        hint: 'hv ls --tree',
-      };
+      return wrongKind;
     case OpenStage.lock:
       return {
         code: 'ERR_VMBUS_BUSY',
@@ -116,6 +148,7 @@ function findingOf(binding: Binding, errno: number, stage: number): Finding {
         code: 'ERR_VMBUS_CORRUPT',
         text: `its rings are broken: ${binding.violationName(errno)}`,
         hint: 'bind the device again',
+        facts: { reason: binding.violationName(errno), violation: errno },
       };
     case OpenStage.connect:
       return atConnect[name] ?? other;

@@ -7,6 +7,8 @@ import { describe, it } from 'node:test';
 import { Claim } from '../../dist/channel/claim.js';
 import { Lease } from '../../dist/channel/lease.js';
 import { LeaseRegistry } from '../../dist/channel/lease-registry.js';
+import { ownerIn } from '../../dist/channel/lock-owner.js';
+import type { VmbusError } from '../../dist/errors.js';
 import { OpenStage } from '../../dist/native/binding.js';
 import { FakeBinding, name, numbered, openFake, plan, turn } from './channel-fake-binding.js';
 
@@ -99,6 +101,7 @@ describe('opening', () => {
     ['a host that refuses', 11, OpenStage.open, 'ERR_VMBUS_SYSTEM'],
     ['a channel in use', 22, OpenStage.open, 'ERR_VMBUS_BUSY'],
     ['a dead simulated host', 111, OpenStage.connect, 'ERR_VMBUS_NO_DEVICE'],
+    ['a stream socket', 91, OpenStage.connect, 'ERR_VMBUS_NODE_KIND'],
     ['a hanging simulated host', 110, OpenStage.connect, 'ERR_VMBUS_TIMEOUT'],
     ['a lying simulated host', 71, OpenStage.handshake, 'ERR_VMBUS_PROTOCOL'],
     ['another process', 11, OpenStage.lock, 'ERR_VMBUS_BUSY'],
@@ -112,9 +115,59 @@ describe('opening', () => {
 
       await assert.rejects(opening, { code, path: '/dev/fake', device: name.device, channel: 7 });
       await assert.rejects(opening, (error: { hint?: string }) => (error.hint ?? '').length > 0);
+      await assert.rejects(opening, (error: { hint?: string }) => !/contrib/.test(error.hint ?? ''));
       void registry.open(name, '/dev/fake', plan, {});
     });
   }
+});
+
+/** The error of an open that fails so. */
+async function failure(path: string, errno: number, stage: number): Promise<VmbusError> {
+  const { fake, registry } = registryOf();
+  const opening = registry.open(name, path, plan, {});
+  fake.finishOpen(errno, stage, 0);
+  return opening.then(
+    () => assert.fail('opened'),
+    (error: unknown) => error as VmbusError,
+  );
+}
+
+describe('the remedy for a node', () => {
+  it('that may not be opened is the udev rule itself', async () => {
+    const { hint } = await failure('/dev/uio0', 13, OpenStage.open);
+
+    assert.match(hint ?? '', /KERNEL=="uio\[0-9\]\*", GROUP="vmbus", MODE="0660".*70-vmbus\.rules/);
+  });
+
+  it('that is something else is to make it again', async () => {
+    assert.match((await failure('/dev/uio4', 0, OpenStage.kind)).hint ?? '', /mknod .*\/dev\/uio4 c .*uio4\/dev/);
+    assert.match((await failure('/tmp/sim/dev/uio4', 0, OpenStage.kind)).hint ?? '', /hv sim/);
+  });
+
+  it('with broken rings says what is broken', async () => {
+    const { facts } = await failure('/dev/uio0', 2, OpenStage.header);
+
+    assert.deepEqual(facts, { reason: 'violation 2', violation: 2 });
+  });
+
+  it('that is locked names the process, by the lock on its inode', () => {
+    const locks = [
+      '1: POSIX  ADVISORY  WRITE 11 00:05:123 0 EOF',
+      '2: FLOCK  ADVISORY  WRITE 12 00:05:1234 0 EOF',
+      '2: -> FLOCK  ADVISORY  WRITE 13 00:05:123 0 EOF',
+      '3: FLOCK  ADVISORY  READ  14 00:05:123 0 EOF',
+      '4: FLOCK  ADVISORY  WRITE 15 00:06:123 0 EOF',
+      '5: FLOCK  ADVISORY  WRITE 16 00:05:123 0 EOF',
+      '6: FLOCK  ADVISORY  WRITE 17 103:01:123 0 EOF',
+      '7: FLOCK  ADVISORY  WRITE 0 00:07:123 0 EOF',
+      '',
+    ].join('\n');
+
+    assert.equal(ownerIn(locks, 5, 123), 16);
+    assert.equal(ownerIn(locks, 0x10301, 123), 17);
+    assert.equal(ownerIn(locks, 7, 123), null, 'a process of another container');
+    assert.equal(ownerIn(locks, 5, 99), null);
+  });
 });
 
 describe('a claim', () => {
