@@ -25,7 +25,7 @@ async function greet(channel: Channel): Promise<void> {
   assert.equal(await readVersionResponse(channel), VERSION_ACCEPTED);
 }
 
-function startWorker(work: 'greet' | 'read'): Worker {
+function startWorker(work: 'greet' | 'read' | 'borrow' | 'watch'): Worker {
   return new Worker(new URL('./support/channel-worker.js', import.meta.url), { workerData: work });
 }
 
@@ -102,14 +102,32 @@ describe('a channel of the real kernel', {
     const responses = await Promise.all(workers.map((worker) => once(worker, 'message')));
 
     assert.deepEqual(responses, [[VERSION_ACCEPTED], [VERSION_ACCEPTED]]);
-    await Promise.all(ended);
+    assert.deepEqual(await Promise.all(ended), [[0], [0]], 'exit codes');
+  });
+
+  test('is lent to one thread while another reads the bus and is refused', async () => {
+    const channel = await openBalloon();
+    const borrower = startWorker('borrow');
+    const watcher = startWorker('watch');
+    const ended = [borrower, watcher].map((worker) => once(worker, 'exit'));
+
+    borrower.postMessage(channel.share());
+    assert.deepEqual(await once(borrower, 'message'), [VERSION_ACCEPTED]);
+    watcher.postMessage('try');
+    const [seen] = await once(watcher, 'message');
+    borrower.postMessage('close');
+
+    assert.deepEqual(seen, { stateName: 'open', code: 'ERR_VMBUS_BUSY', ownerPid: process.pid });
+    assert.deepEqual(await Promise.all(ended), [[0], [0]], 'exit codes');
+    await channel.close();
+    assert.equal(openBus({ root: '/' }).device('balloon').stateName, 'idle');
   });
 
   test('is let go of by a thread that is terminated in the middle of its loop', async () => {
     const worker = startWorker('read');
     assert.deepEqual(await once(worker, 'message'), [VERSION_ACCEPTED]);
 
-    await worker.terminate();
+    assert.equal(await worker.terminate(), 1, 'exit code');
 
     const again = await openBalloon();
     await greet(again);
