@@ -4,7 +4,7 @@
 // library, read sysfs and run codecs.
 // Called by: everything that needs native code, through `native()`.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -126,5 +126,8 @@ function remedy(cause: unknown): string {
     return 'allow addons: node --allow-addons (with --permission), and not --no-addons';
   if (chosen !== undefined && chosen !== '')
     return 'unset VMBUS_NATIVE, or let it name a file that scripts/build-native.mjs built';
-  return `build it: cd ${packageFolder()} && node scripts/build-native.mjs (needs g++, make, python3)`;
+  // An installed package has no development dependencies; a checkout has them beside lib/.
+  const isCheckout = existsSync(join(packageFolder(), 'lib'));
+  const tools = isCheckout ? '' : 'npm install --no-save --ignore-scripts node-gyp@12 node-addon-api@8 && ';
+  return `build it (needs g++, make, python3): cd ${packageFolder()} && ${tools}node scripts/build-native.mjs`;
 }
