@@ -26,6 +26,7 @@ await bindDevice(device, {
 process.stdout.write('bound\n');
 if (how === 'exit') process.exit(7);
 if (how === 'throw') throw new Error('on purpose');
-if (how === 'stuck') for (;;);
+// Stuck, but not for ever: its test may be killed before it can kill this.
+if (how === 'stuck') for (const end = Date.now() + 120_000; Date.now() < end; );
 // Ends here with nothing left to do; the others wait for their signal.
 if (how !== 'return' && how !== 'persist') setInterval(() => {}, 1000);
