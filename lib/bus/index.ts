@@ -2,9 +2,10 @@
 //
 // Exports of the bus.
 
-export { classOfGuid, classOfName, deviceClasses } from '../protocol/classes.js';
+export { deviceClasses } from '../protocol/classes.js';
 export { bindDevice } from './binding/driver-binding.js';
 export { listBindings, restoreDevice, restoreStale } from './binding/restore.js';
+export { classOfGuid, classOfName } from './device-classes.js';
 export { type KernelVersion, kernelVersion } from './kernel/kernel-version.js';
 export { type KernelHazard, kernelHazards, subchannelInterruptsAreSafe } from './kernel/known-kernels.js';
 export { moveChannel } from './move-channel.js';

@@ -6,8 +6,10 @@
 
 import { constants } from 'node:os';
 
-import { errnoName, outOfRange, VmbusError } from '../errors.js';
+import { checkFlag, checkInteger, checkOptionNames } from '../check.js';
+import { errnoName, VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
+import { checkDevice } from './check-arguments.js';
 import { protocolVersion } from './kernel/kernel-log.js';
 import { readSmallFileOrNull } from './read/attributes.js';
 import { readChannel } from './read/channel-reader.js';
@@ -34,9 +36,12 @@ export async function moveChannel(
   relid: number,
   options: MoveChannelOptions,
 ): Promise<ChannelMove> {
-  const { root, id } = device;
+  const { root, id } = checkDevice(device);
+  checkInteger(relid, 'relid', 0, 0xffff_ffff);
+  checkOptionNames(options, ['cpu', 'dryRun']);
   const { cpu, dryRun = false } = options;
-  if (!Number.isInteger(cpu) || cpu < 0 || cpu > 0xffff) throw outOfRange('cpu', 'a CPU number', cpu);
+  checkInteger(cpu, 'options.cpu', 0, 0xffff);
+  checkFlag(dryRun, 'options.dryRun');
   const folder = devicePath(root, id);
   const channel = folder === null ? null : readChannel(folder, relid);
   if (folder === null || channel === null) throw noChannel(root, id, relid);

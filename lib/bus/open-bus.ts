@@ -3,7 +3,7 @@
 // Opens the bus of a root: the first thing every script does.
 // Called by scripts and by every command; calls device-list.ts (what is there) and watch.ts (what changes).
 
-import { invalidType } from '../errors.js';
+import { checkFlag, checkLimits, checkOptionNames } from '../check.js';
 import { findDevice } from './find-device.js';
 import { readSmallFileOrNull } from './read/attributes.js';
 import { readDevices } from './read/device-list.js';
@@ -20,7 +20,7 @@ import { BusWatch } from './watch/watch.js';
  * @category Bus
  */
 export function openBus(options: BusOptions = {}): Bus {
-  if (typeof options !== 'object' || options === null) throw invalidType('options', 'an object', options);
+  checkOptionNames(options, ['root']);
   const root = resolveRoot(options.root);
   return new OpenBus(root, busFolder(root));
 }
@@ -53,6 +53,9 @@ class OpenBus implements Bus {
   }
 
   watch(options: WatchOptions = {}): AsyncIterableIterator<BusChange> {
+    checkOptionNames(options, ['signal', 'initial']);
+    checkLimits({ signal: options.signal });
+    checkFlag(options.initial, 'options.initial');
     busFolder(this.root);
     const watch = new BusWatch(this.root, this.kind, options);
     this.#watches.add(watch);

@@ -8,8 +8,10 @@
 import { existsSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
-import { invalidValue, outOfRange, VmbusError } from '../../errors.js';
+import { checkFlag, checkInteger, checkLimits, checkOptionNames, checkText } from '../../check.js';
+import { invalidValue, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
+import { checkDevice } from '../check-arguments.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
 import { readDevice } from '../read/device-reader.js';
 import { rootKind, snapshotError } from '../root.js';
@@ -30,6 +32,8 @@ import { waitForNode } from './wait-for-node.js';
 
 /** A day: longer rollbacks are meant as something else. */
 const longestRollbackMs = 24 * 60 * 60 * 1000;
+
+const optionNames = ['driver', 'dryRun', 'force', 'rollbackAfterMs', 'persist', 'signal'];
 
 /** A request with its defaults, checked. */
 interface Request {
@@ -52,27 +56,31 @@ export async function bindDevice(
   options: BindOptions = {},
 ): Promise<DeviceBinding> {
   const request = checkRequest(device, options);
-  options.signal?.throwIfAborted();
+  request.options.signal?.throwIfAborted();
   if (rootKind(request.root) === 'snapshot') throw snapshotError(request.id, 'bind a device');
-  if (options.dryRun === true) {
-    const { current, uses } = checkDevice(request);
+  if (request.options.dryRun === true) {
+    const { current, uses } = examine(request);
     return held(request, current, current.driver === request.driver ? [] : planFor(request, current), uses, null);
   }
-  checkDevice(request);
+  examine(request);
   return withLock(request.root, request.id, () => take(request));
 }
 
 function checkRequest(device: Pick<Device, 'root' | 'id'>, options: BindOptions): Request {
+  const { root, id } = checkDevice(device);
+  checkOptionNames(options, optionNames);
+  checkLimits({ signal: options.signal });
+  checkText(options.driver, 'options.driver');
+  for (const name of ['dryRun', 'force', 'persist'] as const) checkFlag(options[name], `options.${name}`);
   const { driver = uioDriver, rollbackAfterMs } = options;
-  if (!driverName.test(driver)) throw invalidValue('driver', 'must be the name of a kernel driver', driver);
-  if (rollbackAfterMs !== undefined && !(rollbackAfterMs >= 100 && rollbackAfterMs <= longestRollbackMs)) {
-    throw outOfRange('rollbackAfterMs', `from 100 to ${longestRollbackMs}`, rollbackAfterMs);
-  }
-  return { root: device.root, id: device.id, driver, options };
+  if (!driverName.test(driver)) throw invalidValue('options.driver', 'must be the name of a kernel driver', driver);
+  if (rollbackAfterMs !== undefined) checkInteger(rollbackAfterMs, 'options.rollbackAfterMs', 100, longestRollbackMs);
+  // A copy: what was checked stays as it was, whatever the script does to its object meanwhile.
+  return { root, id, driver, options: { ...options } };
 }
 
 /** The device as it stands, and what is overruled by force; throws what speaks against taking it. */
-function checkDevice({ root, id, driver, options }: Request): {
+function examine({ root, id, driver, options }: Request): {
   readonly current: Device;
   readonly uses: readonly DeviceUse[];
 } {
@@ -120,7 +128,7 @@ function planFor({ driver }: Request, current: Device): Step[] {
 async function take(request: Request): Promise<DeviceBinding> {
   const { root, id, driver, options } = request;
   await settleFormer(request);
-  const { current, uses } = checkDevice(request);
+  const { current, uses } = examine(request);
   if (current.driver === driver) return held(request, current, [], uses, null);
 
   const steps = planFor(request, current);

@@ -4,6 +4,7 @@
 // Made by driver-binding.ts; calls restore.ts and exit-guard.ts.
 
 import type { Guid } from '../../guid.js';
+import { checkRestoreOptions } from '../check-arguments.js';
 import { boundDriver } from '../read/device-reader.js';
 import type { BindingRecord, DeviceBinding, DeviceUse, PlanStep, RestoreOptions, RestoreResult } from '../types.js';
 import { guard, unguard } from './exit-guard.js';
@@ -37,6 +38,7 @@ export class HeldBinding implements DeviceBinding {
   }
 
   async restore(options: RestoreOptions = {}): Promise<RestoreResult> {
+    checkRestoreOptions(options);
     const record = this.#record;
     if (record === null) return this.#nothingToDo();
     if (options.dryRun === true) return restoreRecord(this.#root, record, options);

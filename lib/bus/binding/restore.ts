@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 
 import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
+import { checkDevice, checkRestoreOptions } from '../check-arguments.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
 import { resolveRoot, rootKind, snapshotError, under } from '../root.js';
 import type { BindingRecord, Device, ListedBinding, RestoreOptions, RestoreResult } from '../types.js';
@@ -29,7 +30,8 @@ export async function restoreDevice(
   device: Pick<Device, 'root' | 'id'>,
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
-  const { root, id } = device;
+  const { root, id } = checkDevice(device);
+  checkRestoreOptions(options);
   if (rootKind(root) === 'snapshot') throw snapshotError(id, 'give a device back');
   const record = readRecord(root, id) ?? assumedRecord(root, id);
   if (options.force !== true) refuseLivingOwner(record);

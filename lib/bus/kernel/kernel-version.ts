@@ -5,6 +5,7 @@
 // Source: /proc/sys/kernel/osrelease; Debian and Ubuntu put the upstream version into /proc/version and
 // /proc/version_signature ("6.1.0-50-cloud-amd64" is 6.1.176).
 
+import { checkRoot } from '../check-arguments.js';
 import { readSmallFileOrNull } from '../read/attributes.js';
 import { under } from '../root.js';
 
@@ -18,6 +19,7 @@ export interface KernelVersion {
 
 /** The kernel of a root. */
 export function kernelVersion(root: string): KernelVersion {
+  checkRoot(root);
   const read = (path: string): string => readSmallFileOrNull(under(root, path)) ?? '';
   const release = read('proc/sys/kernel/osrelease');
   const signature = /\s(\d+)\.(\d+)\.(\d+)\s*$/.exec(read('proc/version_signature'));

@@ -3,6 +3,7 @@
 // Why a device must not be taken away: everything that somebody uses of it, in words.
 // Called by driver-binding.ts before it unbinds, and by `hv bind --dry-run`; calls storage.ts, network.ts, nodes.ts.
 
+import { checkWholeDevice } from '../check-arguments.js';
 import { under } from '../root.js';
 import type { Device, DeviceUse } from '../types.js';
 import { networkUses } from './network.js';
@@ -18,6 +19,7 @@ const consoleClasses: ReadonlySet<string> = new Set(['keyboard', 'mouse', 'video
  * @category Bus
  */
 export function deviceUses(device: Device): DeviceUse[] {
+  checkWholeDevice(device);
   if (device.driver === null) return [];
   return [
     ...connectionUses(device),
