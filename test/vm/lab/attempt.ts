@@ -50,6 +50,8 @@ export interface SnapshotUse {
 export interface Failed {
   /** The command may have been started. */
   readonly began: boolean;
+  /** The outer machine's kernel died: the emulated processor's doing, not of what ran in the guest. */
+  readonly outerPanicked: boolean;
   readonly failure: LabFailure;
 }
 
@@ -85,7 +87,8 @@ export async function attempt(
     `${session.ending}; progress: ${session.progress.trim().replaceAll('\n', ', ') || 'none'}`,
     consoles,
   );
-  return { began: session.progress.includes('job received'), failure };
+  const outerPanicked = session.consoles.outer.text.includes('Kernel panic');
+  return { began: session.progress.includes('job received'), outerPanicked, failure };
 }
 
 async function drive(

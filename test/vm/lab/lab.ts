@@ -2,7 +2,7 @@
 // Runs a command inside a real Linux guest on Hyper-V: QEMU is the host, its hv-balloon the one device.
 // Called by suite-runner.ts. Calls, in this order: provision, kernel, machine, job, attempt.
 import fs from 'node:fs';
-import { attempt, type GuestResult, type GuestRun } from './attempt.js';
+import { attempt, type Failed, type GuestResult, type GuestRun } from './attempt.js';
 import { labFolder } from './cache.js';
 import { jobArchive } from './job.js';
 import { Kernel } from './kernel.js';
@@ -66,11 +66,21 @@ export async function runInGuest(lab: Lab, run: GuestRun): Promise<GuestResult> 
   if (snapshot !== undefined && hasSnapshot(snapshot)) {
     const result = await attempt(command, { ...run, note }, archive, { restore: snapshot });
     if (!('failure' in result)) return result;
-    if (result.began || run.signal?.aborted) throw result.failure;
-    note(`${result.failure.message}; booting instead`);
+    if (run.signal?.aborted || (result.began && !result.outerPanicked)) throw result.failure;
+    tellRetry(result);
     fs.rmSync(snapshot, { force: true });
   }
-  const result = await attempt(command, { ...run, note }, archive, snapshot === undefined ? {} : { save: snapshot });
-  if ('failure' in result) throw result.failure;
-  return result;
+  for (let isRetry = false; ; isRetry = true) {
+    const result = await attempt(command, { ...run, note }, archive, snapshot === undefined ? {} : { save: snapshot });
+    if (!('failure' in result)) return result;
+    // Emulated SVM loses an interrupt frame now and then; a panic of the guest itself is never tried again.
+    if (isRetry || run.signal?.aborted || !result.outerPanicked) throw result.failure;
+    tellRetry(result);
+  }
+}
+
+/** Said aloud, whoever asked for notes: what was printed so far is void, and the run starts again. */
+function tellRetry({ failure, outerPanicked }: Failed): void {
+  const why = outerPanicked ? "the outer machine's kernel died under emulation" : failure.message;
+  process.stderr.write(`[lab] ${why}; booting again\n`);
 }
