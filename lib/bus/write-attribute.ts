@@ -4,7 +4,7 @@
 // Called by steps.ts and move-channel.ts. In a simulated host's tree the write-only files are unix sockets: the
 // text goes in, the errno in decimal comes back. The asynchronous form runs off the event loop: unbinding can block.
 
-import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { constants as os } from 'node:os';
@@ -12,13 +12,14 @@ import { constants as os } from 'node:os';
 import { errorNumber } from './system-error.js';
 
 /** As a shell's `>`: the kernel ignores the truncation, a simulated tree's regular files need it. */
-const flags = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOCTTY;
+// Attributes are never links: one that is would lead out of the tree.
+const flags = constants.O_WRONLY | constants.O_TRUNC | constants.O_NOCTTY | constants.O_NOFOLLOW;
 const answerTimeoutMs = 30_000;
 
 /** Writes the text. 0, or a positive errno. */
 export async function writeAttribute(path: string, text: string): Promise<number> {
   try {
-    if (statSync(path).isSocket()) return await writeSocket(path, text);
+    if (lstatSync(path).isSocket()) return await writeSocket(path, text);
     const file = await open(path, flags);
     try {
       await file.write(text);
@@ -34,7 +35,7 @@ export async function writeAttribute(path: string, text: string): Promise<number
 /** The same for regular and sysfs files while the process exits; EOPNOTSUPP for a socket, which needs the event loop. */
 export function writeAttributeSync(path: string, text: string): number {
   try {
-    if (statSync(path).isSocket()) return os.errno.EOPNOTSUPP;
+    if (lstatSync(path).isSocket()) return os.errno.EOPNOTSUPP;
     const fd = openSync(path, flags);
     try {
       writeSync(fd, text);

@@ -51,6 +51,15 @@ describe('binding', () => {
     assert.equal(scene.kernel.overrideOf(balloonId), 'hv_balloon');
   });
 
+  test('puts back an override that is no name of a driver, and gives the device back', async () => {
+    await using scene = await Scene.make();
+    scene.tree.write(`${acpi}/${balloonId}/driver_override`, 'my driver\n');
+    const binding = await bindDevice(scene.device);
+    await binding.restore();
+    assert.equal(scene.kernel.overrideOf(balloonId), 'my driver');
+    assert.deepEqual(scene.records, []);
+  });
+
   test('uses a class id, and takes it back, on a kernel without driver_override', async () => {
     await using scene = await Scene.make();
     scene.tree.remove(`${acpi}/${balloonId}/driver_override`);

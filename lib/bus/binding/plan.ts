@@ -32,11 +32,16 @@ export function givingBackPlan(device: Device, record: BindingRecord): Step[] {
   const steps: Step[] = [];
   const held = device.driver === record.driver && record.previousDriver !== record.driver;
   if (held) steps.push(unbind(device, record.driver));
-  if (record.wroteOverride && device.driverOverride === record.driver)
-    steps.push(clearOverride(device, record.previousOverride));
-  steps.push(...removingId(device.root, record));
+  const { previousDriver, previousOverride } = record;
   const isFree = held || device.driver === null;
-  if (isFree && record.previousDriver !== null) steps.push(bind(device, record.previousDriver));
+  const rebinds = isFree && previousDriver !== null;
+  const ourOverride = record.wroteOverride && device.driverOverride === record.driver;
+  // An override of another name does not disturb a driver that is bound, and would refuse it now: it comes last.
+  const inTheWay = rebinds && previousOverride !== null && previousOverride !== previousDriver;
+  if (ourOverride) steps.push(clearOverride(device, inTheWay ? null : previousOverride));
+  steps.push(...removingId(device.root, record));
+  if (rebinds) steps.push(bind(device, previousDriver));
+  if (ourOverride && inTheWay) steps.push(clearOverride(device, previousOverride));
   return steps;
 }
 

@@ -15,7 +15,7 @@ import {
   openSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -110,7 +110,9 @@ function store(root: string, record: BindingRecord, place: (staged: string, path
   try {
     const fd = openSync(staged, 'wx', 0o600);
     try {
-      writeSync(fd, `${JSON.stringify(record, null, 2)}\n`);
+      // A record that could not be read back would leave its device bound for good.
+      if (!isRecord(record)) throw Object.assign(new Error('not a sound record'), { code: 'EINVAL' });
+      writeFileSync(fd, `${JSON.stringify(record, null, 2)}\n`);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
@@ -167,7 +169,8 @@ function isRecord(value: unknown): value is BindingRecord {
     fields.schema === 1 &&
     [fields.device, fields.class].every(isPlainGuid) &&
     isDriver(fields.driver) &&
-    [fields.previousDriver, fields.previousOverride].every((name) => name === null || isDriver(name)) &&
+    (fields.previousDriver === null || isDriver(fields.previousDriver)) &&
+    (fields.previousOverride === null || isOverride(fields.previousOverride)) &&
     ['wroteOverride', 'addedId', 'persist'].every((name) => typeof fields[name] === 'boolean') &&
     [fields.pid, fields.pidStart].every((number) => Number.isSafeInteger(number) && Number(number) >= 0) &&
     typeof fields.bootId === 'string' &&
@@ -184,6 +187,11 @@ function isPlainGuid(value: unknown): boolean {
 
 function isDriver(value: unknown): boolean {
   return typeof value === 'string' && driverName.test(value);
+}
+
+/** What the kernel let somebody write into driver_override: one line, and only ever written back there. */
+function isOverride(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= 4096 && !value.includes('\n');
 }
 
 function isTime(value: unknown): boolean {
