@@ -27,7 +27,8 @@ export interface ChannelSeat {
   readonly device: Guid;
   readonly relid: number;
   readonly subchannelIndex: number;
-  readonly memory: GuestMemory | null;
+  readonly openData: Uint8Array;
+  readonly memory: GuestMemory;
   offerSubchannels(count: number): void;
   rescind(): void;
   /** The guest broke the rules (VmbusError), or the provider threw. The channel takes nothing more. */
@@ -75,8 +76,12 @@ export class RingHostChannel implements HostChannel {
     return this.#isOpen;
   }
 
-  get memory(): GuestMemory | null {
+  get memory(): GuestMemory {
     return this.#seat.memory;
+  }
+
+  get openData(): Uint8Array {
+    return this.#seat.openData;
   }
 
   get faults(): ChannelFaults {
@@ -120,6 +125,12 @@ export class RingHostChannel implements HostChannel {
 
   rescind(): void {
     if (this.#isOpen) this.#seat.rescind();
+  }
+
+  fail(error: unknown): void {
+    if (!this.#isOpen) return;
+    this.close();
+    this.#seat.broke(error);
   }
 
   /** The guest rang, or freed space that somebody waits for. */

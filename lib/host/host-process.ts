@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { checkLimits, checkOptionNames } from '../check.js';
 import { invalidType, VmbusError } from '../errors.js';
 import type { ProcessAnswer, ProcessOptions, ProcessRequest } from './process-protocol.js';
-import type { NamedDevice } from './providers.js';
+import type { NamedDevice } from './providers/by-name.js';
 
 /** Options of {@link startHostProcess}. */
 export interface HostProcessOptions extends ProcessOptions {

@@ -11,17 +11,23 @@ export {
   echoCommandBytes,
   encodeEchoCommand,
 } from '../protocol/echo.js';
+export { type Malformation, type MalformationName, malformations } from './faults.js';
+export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
+export {
+  makeProvider,
+  type NamedDevice,
+  type NamedProvider,
+  parseNamedDevice,
+  providersByName,
+} from './providers/by-name.js';
 export {
   type DynamicMemoryEvent,
   type DynamicMemoryOptions,
   type DynamicMemoryProvider,
   type DynamicMemoryState,
   dynamicMemory,
-} from './dynamic-memory.js';
-export { type EchoOptions, echo } from './echo.js';
-export { type Malformation, type MalformationName, malformations } from './faults.js';
-export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
-export { type IdleOptions, idle } from './idle.js';
-export { makeProvider, type NamedDevice, type NamedProvider, parseNamedDevice, providersByName } from './providers.js';
+} from './providers/dynamic-memory.js';
+export { type EchoOptions, echo } from './providers/echo.js';
+export { type IdleOptions, idle } from './providers/idle.js';
 export { SimulatedHost } from './simulated-host.js';
 export type * from './types.js';

@@ -7,7 +7,7 @@
 import { createInterface } from 'node:readline';
 
 import { isProcessCommand, type ProcessAnswer, type ProcessCommand, type ProcessOptions } from './process-protocol.js';
-import { makeProvider } from './providers.js';
+import { makeProvider } from './providers/by-name.js';
 import { SimulatedHost } from './simulated-host.js';
 
 let host: SimulatedHost | null = null;

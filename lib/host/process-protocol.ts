@@ -3,7 +3,7 @@
 // What a process and the simulated host that it started say to each other: JSON lines on the child's stdin and stdout.
 // Shared by host-process.ts (parent) and process-main.ts (child).
 
-import type { NamedDevice } from './providers.js';
+import type { NamedDevice } from './providers/by-name.js';
 
 /** First line of the parent. */
 export interface ProcessOptions {

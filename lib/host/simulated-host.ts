@@ -23,7 +23,7 @@ import { probeErrno } from './local/probe.js';
 import type { DeviceSurroundings } from './local/surroundings.js';
 import { Tree } from './local/tree.js';
 import { UeventServer } from './local/uevents.js';
-import { checkProvider } from './provider-options.js';
+import { checkProvider } from './providers/provider-options.js';
 import type { HostChannel, HostedDevice, HostTrouble, Provider, SimulatedHostOptions } from './types.js';
 
 /** How often attributes of open devices are brought up to date. */

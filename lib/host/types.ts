@@ -3,6 +3,7 @@
 // What the simulated host looks like: to scripts that start one, and to providers that play its devices. Nothing runs here.
 
 import type { Guid } from '../guid.js';
+import type { GpaExtent } from '../protocol/gpa-direct.js';
 
 /** A device of the simulated host: what is offered to the guest, and what happens on its channels. */
 export interface Provider {
@@ -17,8 +18,39 @@ export interface Provider {
   readonly ringBytes?: number;
   /** Class index as sysfs shows it; where absent as the guest's kernel has it for the class. */
   readonly deviceIndex?: number;
+  /** What the offer says beyond the GUIDs; an attachment without offers of its own leaves it unused. */
+  readonly offer?: OfferDetails;
   /** The guest opened the channel. What this returns gets its packets. */
   onOpen(channel: HostChannel): ProviderSession;
+}
+
+/** Fields of an offer that only some classes use. Source: struct vmbus_channel_offer in include/linux/hyperv.h. */
+export interface OfferDetails {
+  /** Bits of `chn_flags`: 0x1 enumerate, 0x10 named pipe, 0x2000 socket. Default 0. */
+  readonly flags?: number;
+  /** Memory-mapped window that the device wants, in MiB. Default 0. */
+  readonly mmioMegabytes?: number;
+  /** Up to 120 bytes that the class defines. */
+  readonly userData?: Uint8Array;
+}
+
+/**
+ * What offers devices as the guest asks for them, such as sockets. Needs an attachment whose guest can ask: a kernel.
+ */
+export interface BusService {
+  readonly name: string;
+  /** The guest's bus is connected; called again after the guest was started anew. */
+  onBus(bus: ServiceBus): void;
+  /** The guest wants a connection (TL_CONNECT_REQUEST). False: nobody serves it. */
+  onConnect(endpoint: Guid, service: Guid): boolean;
+  /** The guest is gone: so is everything that was offered. */
+  onBusLost?(): void;
+}
+
+/** What a {@link BusService} does with the bus. */
+export interface ServiceBus {
+  /** Offers a device now. @returns what withdraws it */
+  offer(provider: Provider): { withdraw(): void };
 }
 
 /** One opening of a channel, as its provider plays it. */
@@ -82,8 +114,10 @@ export interface HostChannel {
   readonly isOpen: boolean;
   /** Largest payload of a plain packet, in bytes. */
   readonly maxPayloadBytes: number;
-  /** The guest's memory, for packets that name pages of it; null where the attachment gives no access. */
-  readonly memory: GuestMemory | null;
+  /** What the guest said when it opened the channel: 120 bytes that the class defines. */
+  readonly openData: Uint8Array;
+  /** The guest's memory, for packets that name pages or buffers of it. */
+  readonly memory: GuestMemory;
   /** Writes a packet; false when the ring is full (see `onSpace`) or the channel is closed. @throws ERR_VMBUS_TOO_LARGE */
   send(payload: Uint8Array, options?: HostSendOptions): boolean;
   /** Writes as many of the payloads as fit, published at once; answers how many. Fewer than given: see `onSpace`. */
@@ -97,18 +131,33 @@ export interface HostChannel {
   offerSubchannels(count: number): void;
   /** Withdraws the whole device. */
   rescind(): void;
+  /** The guest sent what its protocol forbids: ends this channel alone, and tells the host's `onTrouble`. */
+  fail(error: unknown): void;
   /** Faults of this channel, for tests. */
   readonly faults: ChannelFaults;
 }
 
-/** Pages of the guest, by guest physical address. Buffers of a GPADL are lists of such pages. */
+/**
+ * The guest's memory. Every address and length comes from the guest and is checked here; what lies outside rejects with
+ * ERR_VMBUS_CORRUPT, which is for {@link HostChannel.fail}. What a write resolved for is there before any packet sent later.
+ */
 export interface GuestMemory {
-  /** Copies guest memory into `target`; false if the guest has no such memory. */
-  read(address: bigint, target: Uint8Array): boolean;
-  /** Copies `source` into guest memory; false if the guest has no such memory. */
-  write(address: bigint, source: Uint8Array): boolean;
-  /** Guest physical page numbers (4096 bytes each) of a GPADL, in order; null for an unknown handle. */
-  gpadl(handle: number): readonly bigint[] | null;
+  /** Copies the ranges out, one after the other. */
+  read(ranges: readonly GuestRange[]): Promise<Uint8Array>;
+  /** Copies `bytes` into the ranges, one after the other; they may hold more than `bytes`. */
+  write(ranges: readonly GuestRange[], bytes: Uint8Array): Promise<void>;
+  /** The buffer that the guest shared on this channel's device under a GPADL handle; null for an unknown handle. */
+  buffer(gpadl: number): SharedBuffer | null;
+}
+
+/** Consecutive bytes of guest physical memory. */
+export type GuestRange = GpaExtent;
+
+/** Memory that the guest shared as a GPADL: pages in order, addressed as one piece. */
+export interface SharedBuffer {
+  readonly sizeBytes: number;
+  read(offset: number, length: number): Promise<Uint8Array>;
+  write(offset: number, bytes: Uint8Array): Promise<void>;
 }
 
 /** Header words of a ring. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The protocol of the echo device, a class of our own for demos, tests and benchmarks.
-// Shared by host/echo-session.ts and whoever commands an echo device.
+// Shared by host/providers/echo-session.ts and whoever commands an echo device.
 //
 // Every packet is sent back at once, in order: one that wants a completion as a completion (type 11, flags 0, no header),
 // any other as it came (type, header, transaction id, payload). Completions are counted, not answered. An in-band packet

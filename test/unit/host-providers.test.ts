@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { makeProvider, parseNamedDevice } from '../../dist/host/providers.js';
+import { makeProvider, parseNamedDevice } from '../../dist/host/providers/by-name.js';
 import { decodeEchoCommand, echoClass, encodeEchoCommand } from '../../dist/protocol/echo.js';
 
 describe('a device in one word', () => {

@@ -10,9 +10,13 @@ import type { ChannelSeat, RingHostChannel } from '../host-channel.js';
 import type { Provider } from '../types.js';
 import type { RingFacts } from './attributes.js';
 import { ChannelRecord } from './channel-record.js';
+import { noGuestMemory } from './guest-memory.js';
 import { kernelRingBytes } from './native-drivers.js';
 import type { UioNode } from './node.js';
 import type { DeviceSurroundings } from './surroundings.js';
+
+/** uio_hv_generic opens its channels with nothing to say. */
+const noOpenData = new Uint8Array(120);
 
 /** The device that channels are of. */
 export interface ChannelsOwner {
@@ -153,7 +157,8 @@ export class DeviceChannels {
       device: guid,
       relid,
       subchannelIndex,
-      memory: null,
+      openData: noOpenData,
+      memory: noGuestMemory,
       offerSubchannels: (count) => this.#offer(count),
       rescind: () => this.#owner.rescind(),
       broke: (error) => this.#around.trouble({ device: guid, relid, provider: provider.name, error }),

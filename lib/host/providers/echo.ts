@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // The echo device: a class of our own, for demos, tests and benchmarks. Its protocol: protocol/echo.ts.
-// Called by: scripts, providers.ts. Each opening is an echo-session.ts.
+// Called by: scripts, by-name.ts. Each opening is an echo-session.ts.
 
-import { invalidValue, outOfRange } from '../errors.js';
-import { parseGuid } from '../guid.js';
-import { type EchoMode, echoClass, echoModes } from '../protocol/echo.js';
+import { invalidValue, outOfRange } from '../../errors.js';
+import { parseGuid } from '../../guid.js';
+import { type EchoMode, echoClass, echoModes } from '../../protocol/echo.js';
+import type { HostChannel, Provider, ProviderSession } from '../types.js';
 import { EchoSession } from './echo-session.js';
 import { checkProviderOptions } from './provider-options.js';
-import type { HostChannel, Provider, ProviderSession } from './types.js';
 
 /** Options of {@link echo}. */
 export interface EchoOptions {

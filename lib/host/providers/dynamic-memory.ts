@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
 // The dynamic memory device as QEMU's hv-balloon plays it: handshake, status reports, balloon, unballoon, hot add.
-// Called by: scripts, providers.ts. Each opening is a dynamic-memory-session.ts; bytes are protocol/dynamic-memory.ts.
+// Called by: scripts, by-name.ts. Each opening is a dynamic-memory-session.ts; bytes are protocol/dynamic-memory.ts.
 // The target outlives openings; what the guest gave away is forgotten when it closes the channel, as after a reset.
 
-import { checkFlag } from '../check.js';
-import { outOfRange } from '../errors.js';
-import { type Guid, parseGuid } from '../guid.js';
+import { checkFlag } from '../../check.js';
+import { outOfRange } from '../../errors.js';
+import { type Guid, parseGuid } from '../../guid.js';
 import {
   dynamicMemoryClass,
   type MemoryCapabilities,
   MemoryVersion,
   type PageRange,
   type StatusReport,
-} from '../protocol/dynamic-memory.js';
+} from '../../protocol/dynamic-memory.js';
+import type { HostChannel, Provider, ProviderSession } from '../types.js';
 import { DynamicMemorySession } from './dynamic-memory-session.js';
 import { checkProviderOptions } from './provider-options.js';
-import type { HostChannel, Provider, ProviderSession } from './types.js';
 
 /** Options of {@link dynamicMemory}. Pages are 4096 bytes. */
 export interface DynamicMemoryOptions {

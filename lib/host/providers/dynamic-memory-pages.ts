@@ -4,7 +4,7 @@
 // other, ranges given back are cut to size.
 // Called by: dynamic-memory-session.ts. Pages are 4096 bytes.
 
-import type { PageRange } from '../protocol/dynamic-memory.js';
+import type { PageRange } from '../../protocol/dynamic-memory.js';
 
 /** Where the guest has memory. */
 export interface MemoryLayout {

@@ -3,12 +3,12 @@
 // Providers by name, for commands and for hosts in a process of their own, whose options come as plain data.
 // Called by: process-main.ts, `hv sim`.
 
-import { checkObject, checkOptionNames } from '../check.js';
-import { invalidType, invalidValue } from '../errors.js';
+import { checkObject, checkOptionNames } from '../../check.js';
+import { invalidType, invalidValue } from '../../errors.js';
+import type { Provider } from '../types.js';
 import { type DynamicMemoryOptions, dynamicMemory, dynamicMemoryOptions } from './dynamic-memory.js';
 import { type EchoOptions, echo, echoOptions } from './echo.js';
 import { type IdleOptions, idle, idleOptions } from './idle.js';
-import type { Provider } from './types.js';
 
 /** A device named as plain data. */
 export interface NamedDevice {

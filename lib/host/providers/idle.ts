@@ -2,13 +2,13 @@
 //
 // A device that is offered and answers nothing: it stands in the tree under its class, for scripts that look at a bus and for
 // devices that the simulated host does not play.
-// Called by: scripts, providers.ts.
+// Called by: scripts, by-name.ts.
 
-import { invalidType, invalidValue } from '../errors.js';
-import { parseGuid } from '../guid.js';
-import { classOfName, deviceClasses } from '../protocol/classes.js';
+import { invalidType, invalidValue } from '../../errors.js';
+import { parseGuid } from '../../guid.js';
+import { classOfName, deviceClasses } from '../../protocol/classes.js';
+import type { Provider } from '../types.js';
 import { checkProviderOptions } from './provider-options.js';
-import type { Provider } from './types.js';
 
 /** Options of {@link idle}. */
 export interface IdleOptions {

@@ -11,8 +11,8 @@ import {
   echoCommandBytes,
   echoModes,
   encodeEchoCommand,
-} from '../protocol/echo.js';
-import type { HostBatch, HostChannel, HostPacket, HostSendOptions, ProviderSession } from './types.js';
+} from '../../protocol/echo.js';
+import type { HostBatch, HostChannel, HostPacket, HostSendOptions, ProviderSession } from '../types.js';
 
 const inband = 6;
 const completion = 11;

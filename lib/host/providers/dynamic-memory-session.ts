@@ -15,10 +15,10 @@ import {
   MemoryVersion,
   type PageRange,
   type StatusReport,
-} from '../protocol/dynamic-memory.js';
+} from '../../protocol/dynamic-memory.js';
+import type { HostChannel, HostPacket, ProviderSession } from '../types.js';
 import type { DynamicMemoryEvent, DynamicMemoryPlan, DynamicMemoryState } from './dynamic-memory.js';
 import { GuestPages } from './dynamic-memory-pages.js';
-import type { HostChannel, HostPacket, ProviderSession } from './types.js';
 
 /** Most pages asked for at once: 2288 MiB. */
 const mostBalloonPages = 585_728;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Checks of what scripts pass to the simulated host: the options that all its devices have, and providers of their own.
-// Called by: echo.ts, dynamic-memory.ts, idle.ts, simulated-host.ts.
+// Called by: every provider, simulated-host.ts.
 
-import { checkInteger, checkObject, checkOptionNames, checkText } from '../check.js';
-import { invalidType, invalidValue } from '../errors.js';
-import { isGuid, parseGuid } from '../guid.js';
-import type { Provider } from './types.js';
+import { checkInteger, checkObject, checkOptionNames, checkText } from '../../check.js';
+import { invalidType, invalidValue } from '../../errors.js';
+import { isGuid, parseGuid } from '../../guid.js';
+import type { Provider } from '../types.js';
 
 const pageBytes = 4096;
 /** A ring is its header page and at least one of data; two of them make what one node may serve. */
