@@ -8,7 +8,10 @@ import { isGuid, parseGuid } from '../guid.js';
 import { nearest } from '../nearest.js';
 import type { Device } from './types.js';
 
-/** The device named; throws ERR_VMBUS_NO_DEVICE, listing what there is. */
+/** So many names are told in an error. */
+const handful = 5;
+
+/** The device named; throws ERR_VMBUS_NO_DEVICE, naming some of what there is; all of it stands in the facts. */
 export function findDevice(devices: readonly Device[], name: string): Device {
   if (typeof name !== 'string') throw invalidType('name', 'the name of a device as a string', name);
   const wanted = name.trim();
@@ -40,20 +43,42 @@ function matching(devices: readonly Device[], wanted: string): Device[] {
 
 function ambiguous(wanted: string, matches: readonly Device[]): VmbusError {
   const available = matches.map(describe);
-  return new VmbusError('ERR_VMBUS_NO_DEVICE', `"${wanted}" names ${matches.length} devices: ${available.join('; ')}`, {
-    hint: `name one of them by its GUID, e.g. ${matches[0]?.id ?? ''}`,
-    facts: { wanted, available },
-  });
+  return new VmbusError(
+    'ERR_VMBUS_NO_DEVICE',
+    `"${wanted}" names ${matches.length} devices: ${some(available, '; ')}`,
+    {
+      hint: `name one of them by its GUID, e.g. ${matches[0]?.id ?? ''}`,
+      facts: { wanted, available },
+    },
+  );
 }
 
 function missing(wanted: string, devices: readonly Device[]): VmbusError {
-  const available = devices.map(describe);
-  const near = nearest(wanted, devices.flatMap(namesOf));
-  const there = available.length > 0 ? `there are: ${available.join('; ')}` : 'the bus is empty';
+  const near = nearNames(wanted, devices.flatMap(namesOf));
+  const [didYouMean] = near;
+  const others = devices.filter((device) => !namesOf(device).some((name) => near.includes(name))).map(shortName);
+  const there = devices.length > 0 ? `there are ${some([...new Set([...near, ...others])], ', ')}` : 'the bus is empty';
   return new VmbusError('ERR_VMBUS_NO_DEVICE', `there is no device "${wanted}"; ${there}`, {
-    hint: near === null ? '`hv ls` lists what is there' : `did you mean "${near}"? \`hv ls\` lists what is there`,
-    facts: { wanted, available, ...(near === null ? {} : { didYouMean: near }) },
+    hint: `${didYouMean === undefined ? '' : `did you mean "${didYouMean}"? `}\`hv ls\` lists what is there`,
+    facts: { wanted, available: devices.map(describe), ...(didYouMean === undefined ? {} : { didYouMean }) },
   });
+}
+
+/** Names that were perhaps meant, the nearest first. */
+function nearNames(wanted: string, names: readonly string[]): string[] {
+  const left = new Set(names);
+  const found: string[] = [];
+  for (let near = nearest(wanted, left); near !== null && found.length < handful; near = nearest(wanted, left)) {
+    found.push(near);
+    left.delete(near);
+  }
+  return found;
+}
+
+/** The first few, and how many are left out: an error is to be read at a glance. */
+function some(names: readonly string[], separator: string): string {
+  const left = names.length - handful;
+  return names.slice(0, handful).join(separator) + (left > 0 ? ` and ${left} more` : '');
 }
 
 function namesOf(device: Device): string[] {
@@ -63,6 +88,12 @@ function namesOf(device: Device): string[] {
     ...(device.uio ? [device.uio.name] : []),
     device.id,
   ];
+}
+
+/** What people call the device. */
+function shortName(device: Device): string {
+  const named = device.children.find((child) => child.kind === 'net' || child.kind === 'block');
+  return named?.name ?? device.class.name;
 }
 
 function describe(device: Device): string {

@@ -365,7 +365,7 @@ describe('bus.device(name)', () => {
     });
   }
 
-  test('lists what is there and guesses what was meant', () => {
+  test('names what is there, the nearest first, and guesses what was meant', () => {
     using tree = full();
     assert.throws(
       () => openBus({ root: tree.root }).device('etho'),
@@ -373,10 +373,35 @@ describe('bus.device(name)', () => {
         assert.ok(VmbusError.is(error));
         assert.equal(error.code, 'ERR_VMBUS_NO_DEVICE');
         assert.equal(error.facts.didYouMean, 'eth0');
-        assert.match(error.message, /balloon 52510a2d.*net 52510a2d.*\(eth0\)/);
+        assert.equal(error.message, 'there is no device "etho"; there are eth0, balloon, sda');
+        assert.match(error.hint ?? '', /did you mean "eth0"\? `hv ls`/);
         return true;
       },
     );
+  });
+
+  test('of a guest with many devices does not fill the screen with GUIDs when there is none of the name, or several', () => {
+    using tree = full();
+    for (let i = 0; i < 40; i++)
+      tree.device({ id: `52510a2d-0000-4000-9000-0000000000${10 + i}`, className: 'scsi', relid: 100 + i });
+    for (let i = 0; i < 9; i++) tree.net(netId, `lan${i}`);
+    const failure = (name: string): VmbusError => {
+      try {
+        openBus({ root: tree.root }).device(name);
+      } catch (error) {
+        assert.ok(VmbusError.is(error));
+        return error;
+      }
+      return assert.fail('there is one');
+    };
+
+    assert.equal(failure('nope').message, 'there is no device "nope"; there are balloon, eth0, sda, scsi');
+    assert.equal(
+      failure('lanx').message,
+      'there is no device "lanx"; there are lan0, lan1, lan2, lan3, lan4 and 3 more',
+    );
+    assert.match(failure('scsi').message, /^"scsi" names 41 devices: scsi [^;]*(; scsi [^;]*){4} and 36 more$/);
+    assert.equal((failure('nope').facts.available as string[]).length, 43, 'a program gets them all');
   });
 
   test('does not choose between two of a class', () => {
