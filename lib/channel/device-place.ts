@@ -6,8 +6,12 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { compareVersions, kernelVersion } from '../bus/kernel/kernel-version.js';
-import { kernelHazards, subchannelInterruptsAreSafe } from '../bus/kernel/known-kernels.js';
+import { kernelVersion } from '../bus/kernel/kernel-version.js';
+import {
+  kernelHazards,
+  slowSubchannelsAreSignalled,
+  subchannelInterruptsAreSafe,
+} from '../bus/kernel/known-kernels.js';
 import type { Device } from '../bus/types.js';
 import { VmbusError } from '../errors.js';
 import { type ChannelName, nameOf } from './close-reasons.js';
@@ -89,7 +93,7 @@ export class DevicePlace {
    * @throws VmbusError ERR_VMBUS_UNSUPPORTED on kernels that are not known to do so
    */
   checkSignalled(name: ChannelName, { monitorId }: SubchannelFiles): void {
-    if (monitorId !== null || signalsSlowSubchannels(this.root)) return;
+    if (monitorId !== null || slowSubchannelsAreSignalled(this.root)) return;
     throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `This kernel does not signal ${nameOf(name)}: it has no monitor id`, {
       device: name.device,
       channel: name.relid,
@@ -114,14 +118,6 @@ export class DevicePlace {
   isMapZeroDangerous(): boolean {
     return kernelHazards(this.root).some(({ id }) => id === 'map0-use-after-free');
   }
-}
-
-// Kernels on which a write to the UIO node signals every slow channel of the device.
-function signalsSlowSubchannels(root: string): boolean {
-  const { upstream } = kernelVersion(root);
-  if (upstream === null) return false;
-  const isFixedLongterm = compareVersions(upstream, [6, 12, 69]) >= 0 && compareVersions(upstream, [6, 13, 0]) < 0;
-  return isFixedLongterm || compareVersions(upstream, [6, 17, 0]) >= 0;
 }
 
 // Null for a slow channel, which has no such file.

@@ -10,6 +10,7 @@ import {
   kernelVersion,
   subchannelInterruptsAreSafe,
 } from '../../dist/bus/index.js';
+import { slowSubchannelsAreSignalled } from '../../dist/bus/kernel/known-kernels.js';
 import { guidToBytes } from '../../dist/guid.js';
 import { BusTree } from './bus-tree.js';
 
@@ -67,6 +68,25 @@ describe('a kernel', () => {
         hazards,
       );
       assert.equal(subchannelInterruptsAreSafe(tree.root), subchannels);
+    });
+  }
+
+  for (const [release, isSignalled] of [
+    ['5.10.257', false],
+    ['6.1.192', false],
+    ['6.12.68', false],
+    ['6.12.69', true],
+    ['6.13.0', false],
+    ['6.16.9', false],
+    ['6.17.1', true],
+    ['7.3.4', true],
+    ['6.17.0-9-generic', false], // a count of the distribution: which version it is stays hidden
+  ] as const) {
+    test(`${release} ${isSignalled ? 'signals' : 'never signals'} a slow subchannel`, () => {
+      using tree = new BusTree();
+      tree.write('proc/sys/kernel/osrelease', `${release}\n`);
+
+      assert.equal(slowSubchannelsAreSignalled(tree.root), isSignalled);
     });
   }
 

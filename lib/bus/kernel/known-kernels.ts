@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Kernels whose uio_hv_generic is known to be dangerous, and when. Only what can't be probed safely stands here.
+// Kernels whose uio_hv_generic is known to be dangerous, and when; and what only some of them can. Only what can't be probed
+// safely stands here.
 // Called by driver-binding.ts and restore.ts (warnings), lib/channel (opening), `hv doctor`.
 // Source: drivers/uio/uio_hv_generic.c and drivers/hv of the stable series, read release by release.
 
-import { compareVersions, kernelVersion } from './kernel-version.js';
+import { compareVersions, type KernelVersion, kernelVersion } from './kernel-version.js';
 
 /** Something a kernel does badly. */
 export interface KernelHazard {
@@ -19,12 +20,16 @@ export interface KernelHazard {
 
 type Version = readonly [number, number, number];
 
-interface Entry extends KernelHazard {
-  /** Ranges of upstream versions, from the first to before the second. */
-  readonly ranges: readonly (readonly [from: Version, before: Version])[];
+/** Upstream versions; without a bound where it is left out. */
+interface Range {
+  readonly since?: Version;
+  readonly before?: Version;
 }
 
-const forever: Version = [Number.MAX_SAFE_INTEGER, 0, 0];
+interface Entry extends KernelHazard {
+  /** `all` also where the version is hidden. */
+  readonly ranges: readonly Range[] | 'all';
+}
 
 const entries: readonly Entry[] = [
   {
@@ -33,16 +38,7 @@ const entries: readonly Entry[] = [
     severity: 'refuse',
     explanation:
       'this kernel crashes when the host withdraws a device that is open through UIO (fixed in 5.10.257 and 6.1.170)',
-    ranges: [
-      [
-        [0, 0, 0],
-        [5, 10, 257],
-      ],
-      [
-        [6, 1, 0],
-        [6, 1, 170],
-      ],
-    ],
+    ranges: [{ before: [5, 10, 257] }, { since: [6, 1, 0], before: [6, 1, 170] }],
   },
   {
     id: 'rescind-zombie',
@@ -50,12 +46,7 @@ const entries: readonly Entry[] = [
     severity: 'warn',
     explanation:
       'on 5.15 a device that the host withdraws while it is open is never unregistered, and a new offer of it is not seen',
-    ranges: [
-      [
-        [5, 15, 0],
-        [5, 16, 0],
-      ],
-    ],
+    ranges: [{ since: [5, 15, 0], before: [5, 16, 0] }],
   },
   {
     id: 'map0-use-after-free',
@@ -63,16 +54,7 @@ const entries: readonly Entry[] = [
     severity: 'warn',
     explanation:
       'this kernel frees the rings under a mapping of UIO map 0 when the host withdraws the device; the `ring` file is mapped instead',
-    ranges: [
-      [
-        [0, 0, 0],
-        [5, 11, 0],
-      ],
-      [
-        [6, 1, 0],
-        [6, 1, 170],
-      ],
-    ],
+    ranges: [{ before: [5, 11, 0] }, { since: [6, 1, 0], before: [6, 1, 170] }],
   },
   {
     id: 'subchannel-oops',
@@ -80,14 +62,8 @@ const entries: readonly Entry[] = [
     severity: 'refuse',
     explanation: 'on this kernel an interrupt on a subchannel of a UIO device can crash the guest (fixed in 6.12.69)',
     ranges: [
-      [
-        [6, 12, 44],
-        [6, 12, 69],
-      ],
-      [
-        [6, 6, 0],
-        [6, 7, 0],
-      ],
+      { since: [6, 6, 0], before: [6, 7, 0] },
+      { since: [6, 12, 44], before: [6, 12, 69] },
     ],
   },
   {
@@ -95,23 +71,12 @@ const entries: readonly Entry[] = [
     when: 'subchannel',
     severity: 'warn',
     explanation: 'this kernel must not be asked for interrupts on subchannels of a UIO device; they are polled',
+    // Those that crash among them: who forces a subchannel there is polled.
     ranges: [
-      [
-        [0, 0, 0],
-        [5, 10, 257],
-      ],
-      [
-        [5, 11, 0],
-        [6, 1, 170],
-      ],
-      [
-        [6, 2, 0],
-        [6, 12, 69],
-      ],
-      [
-        [6, 13, 0],
-        [6, 17, 8],
-      ],
+      { before: [5, 10, 257] },
+      { since: [5, 11, 0], before: [6, 1, 170] },
+      { since: [6, 2, 0], before: [6, 12, 69] },
+      { since: [6, 13, 0], before: [6, 17, 8] },
     ],
   },
   {
@@ -121,22 +86,38 @@ const entries: readonly Entry[] = [
     explanation:
       "this device was opened through UIO, and the kernel keeps UIO's rescind callback on its channel: should the host " +
       'withdraw the device before the next reboot, that callback runs against the native driver. Reboot when you can',
-    ranges: [[[0, 0, 0], forever]],
+    ranges: 'all',
   },
 ];
+
+/**
+ * Kernels on which a 4-byte write to the UIO node signals every slow channel of the device; on the others it signals the
+ * primary one at most. Source: uio_hv_generic.c, hv_uio_irqcontrol and its set_event.
+ */
+const slowSubchannelsSignalled: readonly Range[] = [{ since: [6, 12, 69], before: [6, 13, 0] }, { since: [6, 17, 0] }];
 
 /** What is known against the kernel of a root; what can only be told by a version that is hidden is left out. */
 export function kernelHazards(root: string): readonly KernelHazard[] {
   const { upstream } = kernelVersion(root);
-  const matches = ({ ranges }: Entry): boolean =>
-    ranges.some(([from, before]) => {
-      if (before === forever) return true;
-      return upstream !== null && compareVersions(upstream, from) >= 0 && compareVersions(upstream, before) < 0;
-    });
-  return entries.filter(matches).map(({ id, when, severity, explanation }) => ({ id, when, severity, explanation }));
+  return entries
+    .filter(({ ranges }) => ranges === 'all' || isIn(upstream, ranges))
+    .map(({ id, when, severity, explanation }) => ({ id, when, severity, explanation }));
 }
 
 /** Subchannels of a UIO device may interrupt: only on kernels known to be good. Polled elsewhere. */
 export function subchannelInterruptsAreSafe(root: string): boolean {
   return kernelVersion(root).upstream !== null && !kernelHazards(root).some((hazard) => hazard.when === 'subchannel');
+}
+
+/** Subchannels without a monitor id are signalled: only on kernels known to do so. Others would never hear of a packet. */
+export function slowSubchannelsAreSignalled(root: string): boolean {
+  return isIn(kernelVersion(root).upstream, slowSubchannelsSignalled);
+}
+
+function isIn(version: KernelVersion['upstream'], ranges: readonly Range[]): boolean {
+  if (version === null) return false;
+  return ranges.some(({ since, before }) => {
+    const isOld = since !== undefined && compareVersions(version, since) < 0;
+    return !isOld && (before === undefined || compareVersions(version, before) < 0);
+  });
 }
