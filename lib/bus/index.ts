@@ -4,7 +4,7 @@
 
 export { deviceClasses } from '../protocol/classes.js';
 export { bindDevice } from './binding/driver-binding.js';
-export { listBindings, restoreDevice, restoreStale } from './binding/restore.js';
+export { listBindings, listDamagedRecords, restoreDevice, restoreStale } from './binding/restore.js';
 export { classOfGuid, classOfName } from './device-classes.js';
 export { type KernelVersion, kernelVersion } from './kernel/kernel-version.js';
 export { type KernelHazard, kernelHazards, subchannelInterruptsAreSafe } from './kernel/known-kernels.js';

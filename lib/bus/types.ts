@@ -228,7 +228,10 @@ export interface DeviceBinding extends AsyncDisposable {
 /** Options of {@link restoreDevice}. */
 export interface RestoreOptions {
   readonly dryRun?: boolean;
-  /** Also take it from a living process that bound it, and on kernels where giving back is known to do harm. Never while the node is open. */
+  /**
+   * Also take it from a living process that bound it, on kernels where giving back is known to do harm, and where its record is
+   * damaged, which is then put aside. Never while the node is open.
+   */
   readonly force?: boolean;
 }
 
@@ -263,6 +266,14 @@ export interface BindingRecord {
   readonly rollbackAt: string | null;
   /** Network names, disks and so on at the time, for the report. */
   readonly children: readonly DeviceChild[];
+}
+
+/** A record that can't be read, or makes no sense. It keeps its device until `hv restore --force` puts it aside. */
+export interface DamagedRecord {
+  readonly device: Guid;
+  readonly path: string;
+  /** What is wrong with it: an errno's name, or words. */
+  readonly reason: string;
 }
 
 /** A record, and how things stand now. */

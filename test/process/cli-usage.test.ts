@@ -212,7 +212,7 @@ test('documents name their schema and keep their fields', async () => {
   const documents: readonly (readonly [string[], string, string[]])[] = [
     [['ls'], 'vmbus.ls/1', ['schema', 'root', 'kind', 'hibernation', 'devices', 'hidden']],
     [['channels'], 'vmbus.channels/1', ['schema', 'root', 'kind', 'channels', 'hidden']],
-    [['bindings'], 'vmbus.bindings/1', ['schema', 'root', 'bindings']],
+    [['bindings'], 'vmbus.bindings/1', ['schema', 'root', 'bindings', 'damaged']],
     [['sim', '--list'], 'vmbus.providers/1', ['schema', 'devices']],
   ];
   for (const [args, schema, fields] of documents) {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { withLock } from '../../dist/bus/binding/lock.js';
-import { createRecord, readRecord } from '../../dist/bus/binding/record.js';
+import { createRecord, findRecord } from '../../dist/bus/binding/record.js';
 import { type BindingRecord, bindDevice, listBindings, restoreDevice, restoreStale } from '../../dist/bus/index.js';
 import { bindings, Scene, withCode } from './bus-scene.js';
 import { balloonId } from './bus-tree.js';
@@ -17,7 +17,7 @@ test('a record is created once: the second to come gets nothing, and changes not
   assert.ok(record);
 
   assert.equal(createRecord(scene.tree.root, { ...record, previousDriver: 'other' }), false);
-  assert.equal(readRecord(scene.tree.root, record.device)?.previousDriver, 'hv_balloon');
+  assert.deepEqual(findRecord(scene.tree.root, record.device), { kind: 'sound', record });
   assert.deepEqual(scene.records, [`${balloonId}.json`]);
 });
 

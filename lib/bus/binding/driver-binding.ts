@@ -13,19 +13,20 @@ import { invalidValue, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice } from '../check-arguments.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
-import { readDevice } from '../read/device-reader.js';
+import { boundDriver, readDevice } from '../read/device-reader.js';
 import { rootKind, snapshotError } from '../root.js';
 import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse } from '../types.js';
 import { deviceUses } from '../use/device-use.js';
 import { deviceGone, moduleMissing } from './bind-refusal.js';
 import { guard, unguard } from './exit-guard.js';
-import { giveBack } from './give-back.js';
+import { carryBack, giveBack } from './give-back.js';
 import { HeldBinding } from './held-binding.js';
 import { withLock } from './lock.js';
+import { isStale } from './ownership.js';
 import { driverFolder, type Step, shownSteps, takingPlan, uioDriver } from './plan.js';
 import { ownIdentity } from './process-identity.js';
-import { createRecord, driverName, readRecord, replaceRecord } from './record.js';
-import { isStale } from './restore.js';
+import { createRecord, damagedError, findRecord, hiddenError, replaceRecord } from './record.js';
+import { driverName } from './record-format.js';
 import { startRollback } from './rollback-helper.js';
 import { carryOut, runSteps } from './steps.js';
 import { waitForNode } from './wait-for-node.js';
@@ -59,6 +60,7 @@ export async function bindDevice(
   request.options.signal?.throwIfAborted();
   if (rootKind(request.root) === 'snapshot') throw snapshotError(request.id, 'bind a device');
   if (request.options.dryRun === true) {
+    formerRecord(request);
     const { current, uses } = examine(request);
     return held(request, current, current.driver === request.driver ? [] : planFor(request, current), uses, null);
   }
@@ -133,7 +135,7 @@ async function take(request: Request): Promise<DeviceBinding> {
 
   const steps = planFor(request, current);
   let record = recordFor(request, current);
-  if (!createRecord(root, record)) throw heldByOther(id, readRecord(root, id));
+  if (!createRecord(root, record)) throw heldByOther(id, formerRecord(request));
   try {
     if (record.rollbackAt !== null) await startRollback(root, record, 'at-deadline');
     if (!record.persist) guard(root, record);
@@ -155,12 +157,24 @@ async function take(request: Request): Promise<DeviceBinding> {
   return held(request, current, steps, uses, record);
 }
 
+/** The record of an earlier owner. One that can't be read says neither whose the device is nor what it goes back to. */
+function formerRecord({ root, id, driver, options }: Request): BindingRecord | null {
+  const found = findRecord(root, id);
+  if (found.kind === 'sound') return found.record;
+  // A device that is where it shall be needs no record: nothing will be done to it.
+  if (boundDriver(root, id) === driver) return null;
+  if (found.kind === 'damaged') throw damagedError(found.damage);
+  if (found.kind === 'hidden' && options.dryRun !== true) throw hiddenError(id, found.path);
+  return null;
+}
+
 /** What an earlier owner left is put right first; what a living one holds is his. */
-async function settleFormer({ root, id, driver }: Request): Promise<void> {
-  const former = readRecord(root, id);
+async function settleFormer(request: Request): Promise<void> {
+  const { root, id, driver } = request;
+  const former = formerRecord(request);
   if (former === null) return;
   if (isStale(former)) await runSteps(giveBack(root, former, {}));
-  else if (readDevice(root, id)?.driver !== driver) throw heldByOther(id, former);
+  else if (boundDriver(root, id) !== driver) throw heldByOther(id, former);
 }
 
 function heldByOther(id: Guid, record: BindingRecord | null): VmbusError {
@@ -195,7 +209,7 @@ function recordFor({ id, driver, options }: Request, current: Device): BindingRe
 /** Undoes a half-done taking. What can't be undone stays on record for `hv restore`, and is told with the first error. */
 async function undo(root: string, record: BindingRecord, error: unknown): Promise<void> {
   try {
-    await runSteps(giveBack(root, record, { force: true }));
+    await runSteps(carryBack(root, record, { force: true }));
     unguard(root, record.device);
   } catch (second) {
     if (VmbusError.is(error))

@@ -6,18 +6,18 @@
 // on the host with its callback armed, and crash at the next interrupt.
 
 import { VmbusError } from '../../errors.js';
+import type { Guid } from '../../guid.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
 import { rootKind } from '../root.js';
 import type { BindingRecord, Device, RestoreOptions, RestoreResult } from '../types.js';
 import { uioHolders } from '../use/device-use.js';
+import { assumedSince } from './assumed-record.js';
 import { givingBackPlan, removingId, type Step, shownSteps, uioDriver } from './plan.js';
 import { bootId } from './process-identity.js';
-import { readRecord, removeRecord } from './record.js';
-import { type Action, carryOut } from './steps.js';
 
-/** `since` of a record that was never written: what a device without one is to be. */
-export const assumedSince: string = new Date(0).toISOString();
+import { findRecord, removeRecord } from './record.js';
+import { type Action, carryOut } from './steps.js';
 
 /** What would be done, and what speaks against it. */
 export interface GiveBackPlan {
@@ -44,20 +44,31 @@ export function planGiveBack(
   };
 }
 
-/** Gives the device back and removes its record. */
+/** Gives the device back, if it is still on record, and removes the record. */
 export function* giveBack(
   root: string,
   record: BindingRecord,
   options: RestoreOptions,
 ): Generator<Action, RestoreResult, number> {
-  const isAssumed = record.since === assumedSince;
-  // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now.
-  if (!isAssumed && readRecord(root, record.device)?.since !== record.since) return nothingToDo(root, record);
+  const found = findRecord(root, record.device);
+  // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now. A record that
+  // was damaged since is another matter: nobody else can have bound the device, and what we remember is as good.
+  const isOver = found.kind === 'absent' || (found.kind === 'sound' && found.record.since !== record.since);
+  if (isOver && record.since !== assumedSince) return nothingToDo(root, record.device);
+  return yield* carryBack(root, record, options);
+}
+
+/** The same without asking what is on record: for whoever has held the lock since he wrote it. */
+export function* carryBack(
+  root: string,
+  record: BindingRecord,
+  options: RestoreOptions,
+): Generator<Action, RestoreResult, number> {
   if (rootKind(root) === 'simulated') yield* letGo(root, record);
   const plan = planGiveBack(root, readDevice(root, record.device), record, options);
   yield* carryOut({ root, id: record.device }, plan.steps);
-  if (!isAssumed) removeRecord(root, record.device);
-  return { ...nothingToDo(root, record), steps: shownSteps(plan.steps), warnings: plan.warnings };
+  if (record.since !== assumedSince) removeRecord(root, record.device);
+  return { ...nothingToDo(root, record.device), steps: shownSteps(plan.steps), warnings: plan.warnings };
 }
 
 /** A simulated host hears of a closed node a little later than a kernel, which is told by close(2) itself. */
@@ -70,8 +81,8 @@ function* letGo(root: string, record: BindingRecord): Generator<Action, void, nu
 }
 
 /** The answer for a device that needs nothing. */
-export function nothingToDo(root: string, record: BindingRecord): RestoreResult {
-  return { device: record.device, driver: boundDriver(root, record.device), steps: [], warnings: [], dryRun: false };
+export function nothingToDo(root: string, device: Guid): RestoreResult {
+  return { device, driver: boundDriver(root, device), steps: [], warnings: [], dryRun: false };
 }
 
 function refuseWhileOpen(device: Device): void {

@@ -9,7 +9,7 @@ import { boundDriver } from '../read/device-reader.js';
 import type { BindingRecord, DeviceBinding, DeviceUse, PlanStep, RestoreOptions, RestoreResult } from '../types.js';
 import { guard, unguard } from './exit-guard.js';
 import { withLock } from './lock.js';
-import { readRecord, replaceRecord } from './record.js';
+import { findRecord, replaceRecord } from './record.js';
 import { restoreRecord } from './restore.js';
 
 /** The plain fields of a binding. */
@@ -54,7 +54,8 @@ export class HeldBinding implements DeviceBinding {
     const kept = { ...record, rollbackAt: null };
     await withLock(this.#root, this.device, async () => {
       // The deadline may have passed a moment ago: then there is nothing to keep, and no record to write.
-      if (readRecord(this.#root, this.device)?.since === record.since) replaceRecord(this.#root, kept);
+      const found = findRecord(this.#root, this.device);
+      if (found.kind === 'sound' && found.record.since === record.since) replaceRecord(this.#root, kept);
     });
     this.#record = kept;
     if (!kept.persist) guard(this.#root, kept);

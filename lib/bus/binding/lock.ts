@@ -11,7 +11,7 @@ import type { Guid } from '../../guid.js';
 import { readSmallFileOrNull } from '../read/attributes.js';
 import { errorCode } from '../system-error.js';
 import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity.js';
-import { prepareFolder } from './record.js';
+import { prepareFolder } from './record-folder.js';
 
 const patienceMs = 15_000;
 let uses = 0;

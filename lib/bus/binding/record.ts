@@ -1,50 +1,80 @@
 // SPDX-License-Identifier: MIT
 //
 // The records of devices taken from their drivers: `/run/vmbus/bindings/<guid>.json`, what it takes to give one back.
-// Called by driver-binding.ts, restore.ts and rollback-main.ts.
+// Called by driver-binding.ts, restore.ts and rollback-main.ts; the format is record-format.ts, the folder record-folder.ts.
 // Invariants: a record is there before the first write to sysfs and goes after the last; it is created by linking, so
-// of two processes only one gets it; what is read is checked as if a stranger had written it.
+// of two processes only one gets it; "there is none" and "there is one that nobody can read" are never confused: the
+// second keeps its device until somebody puts it aside.
 
 import {
-  chmodSync,
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   linkSync,
-  lstatSync,
-  mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
 
 import { VmbusError } from '../../errors.js';
 import { type Guid, isGuid, parseGuid } from '../../guid.js';
-import { listFolder, readSmallFileOrNull } from '../read/attributes.js';
-import { busFolder, under } from '../root.js';
+import { listFolder } from '../read/attributes.js';
 import { errorCode, errorNumber } from '../system-error.js';
-import type { BindingRecord, DeviceChild } from '../types.js';
+import type { BindingRecord, DamagedRecord } from '../types.js';
+import { prepareFolder, recordFolder, recordPath, storageError, syncFolder } from './record-folder.js';
+import { isRecord, parseRecord } from './record-format.js';
 
-/** Names that a driver may have; nothing that leaves its folder. */
-export const driverName: RegExp = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+/** What there is on record of a device. */
+export type FoundRecord =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'sound'; readonly record: BindingRecord }
+  | { readonly kind: 'damaged'; readonly damage: DamagedRecord }
+  /** There may be one; whoever asks may not look. */
+  | { readonly kind: 'hidden'; readonly path: string };
 
-/** Folder of the records under a root. */
-export function recordFolder(root: string): string {
-  return under(root, 'run/vmbus/bindings');
+const longestBytes = 65_536;
+
+/** The record of a device, or why there is none to go by. */
+export function findRecord(root: string, device: Guid): FoundRecord {
+  const path = recordPath(root, device);
+  const damaged = (reason: string): FoundRecord => ({ kind: 'damaged', damage: { device, path, reason } });
+  try {
+    const record = parseRecord(readRecordFile(path));
+    if (record === null) return damaged('it holds no sound record');
+    return record.device === device ? { kind: 'sound', record } : damaged(`it is about ${record.device}`);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' };
+    if (code === 'EACCES' || code === 'EPERM') return { kind: 'hidden', path };
+    return damaged(error instanceof Error && errorNumber(error) === 0 ? error.message : code);
+  }
 }
 
-/** The record of a device; null where there is none, or none that makes sense. */
-export function readRecord(root: string, device: Guid): BindingRecord | null {
-  const text = readSmallFileOrNull(recordPath(root, device));
-  const record = text === null ? null : parseRecord(text);
-  return record?.device === device ? record : null;
-}
-
-/** All records of a root. */
-export function readRecords(root: string): BindingRecord[] {
+/** All that is on record under a root, sound or not. */
+export function findRecords(root: string): FoundRecord[] {
   const guids = listFolder(recordFolder(root)).flatMap((name) => /^([0-9a-f-]{36})\.json$/.exec(name)?.[1] ?? []);
-  return guids.filter(isGuid).flatMap((guid) => readRecord(root, parseGuid(guid)) ?? []);
+  return guids.filter(isGuid).map((guid) => findRecord(root, parseGuid(guid)));
+}
+
+/** The error for a record that the caller may not read. */
+export function hiddenError(device: Guid, path: string): VmbusError {
+  return new VmbusError('ERR_VMBUS_PERMISSION', `only root may read the record of ${device} (${path})`, {
+    device,
+    path,
+    hint: 'run the command as root (`sudo hv …`)',
+  });
+}
+
+/** The error for a record that nobody can read. */
+export function damagedError({ device, path, reason }: DamagedRecord): VmbusError {
+  return new VmbusError('ERR_VMBUS_SYSTEM', `the record of ${device} is damaged: ${path}: ${reason}`, {
+    device,
+    path,
+    hint: `\`hv restore --force ${device}\` puts the file aside and gives the device to the driver made for it`,
+  });
 }
 
 /** Writes the record of a device that has none. False when there is one already. */
@@ -76,32 +106,30 @@ export function removeRecord(root: string, device: Guid): void {
   syncFolder(recordFolder(root));
 }
 
-/** Makes the folder of the records, for its owner only; throws ERR_VMBUS_PERMISSION where that is not allowed. */
-export function prepareFolder(root: string): string {
-  const folder = recordFolder(root);
-  // Not in a tree whose simulated host has gone: that would leave a folder behind.
-  busFolder(root);
+/** Puts a damaged record where it is in nobody's way; answers where. */
+export function putAside(root: string, device: Guid): string {
+  const path = recordPath(root, device);
+  const aside = `${path}.bad`;
   try {
-    mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    checkOwner(folder);
-    chmodSync(folder, 0o700);
+    renameSync(path, aside);
   } catch (error) {
-    throw storageError(folder, error);
+    throw storageError(aside, error);
   }
-  return folder;
+  syncFolder(recordFolder(root));
+  return aside;
 }
 
-/** A folder somebody else prepared could name drivers and devices of his choice. */
-function checkOwner(folder: string): void {
-  const stat = lstatSync(folder);
-  const ours = process.geteuid?.() ?? stat.uid;
-  if (!stat.isDirectory() || (stat.uid !== ours && stat.uid !== 0))
-    throw Object.assign(new Error('not ours'), { code: 'EPERM' });
-}
-
-function recordPath(root: string, device: Guid): string {
-  return `${recordFolder(root)}/${device}.json`;
+function readRecordFile(path: string): string {
+  // No link is followed, and no pipe waited for.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error('it is no regular file');
+    if (stat.size > longestBytes) throw new Error('it is too long');
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function store(root: string, record: BindingRecord, place: (staged: string, path: string) => boolean): boolean {
@@ -124,82 +152,4 @@ function store(root: string, record: BindingRecord, place: (staged: string, path
     rmSync(staged, { force: true });
     throw storageError(folder, error);
   }
-}
-
-function syncFolder(folder: string): void {
-  try {
-    const fd = openSync(folder, 'r');
-    fsyncSync(fd);
-    closeSync(fd);
-  } catch {
-    // The folder may be gone with its simulated host; there is nothing left to keep safe.
-  }
-}
-
-function storageError(path: string, cause: unknown): VmbusError {
-  const code = errorCode(cause);
-  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-  return new VmbusError(
-    denied ? 'ERR_VMBUS_PERMISSION' : 'ERR_VMBUS_SYSTEM',
-    `cannot keep records in ${path}: ${code}`,
-    {
-      path,
-      errno: errorNumber(cause),
-      errnoName: code,
-      cause,
-      hint: denied ? 'run the command as root (`sudo hv …`)' : `see \`ls -ld ${path}\` and \`df ${path}\``,
-    },
-  );
-}
-
-function parseRecord(text: string): BindingRecord | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  return isRecord(value) ? value : null;
-}
-
-function isRecord(value: unknown): value is BindingRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const fields = value as Readonly<Record<string, unknown>>;
-  return (
-    fields.schema === 1 &&
-    [fields.device, fields.class].every(isPlainGuid) &&
-    isDriver(fields.driver) &&
-    (fields.previousDriver === null || isDriver(fields.previousDriver)) &&
-    (fields.previousOverride === null || isOverride(fields.previousOverride)) &&
-    ['wroteOverride', 'addedId', 'persist'].every((name) => typeof fields[name] === 'boolean') &&
-    [fields.pid, fields.pidStart].every((number) => Number.isSafeInteger(number) && Number(number) >= 0) &&
-    typeof fields.bootId === 'string' &&
-    isTime(fields.since) &&
-    (fields.rollbackAt === null || isTime(fields.rollbackAt)) &&
-    Array.isArray(fields.children) &&
-    fields.children.every(isChild)
-  );
-}
-
-function isPlainGuid(value: unknown): boolean {
-  return typeof value === 'string' && isGuid(value) && parseGuid(value) === value;
-}
-
-function isDriver(value: unknown): boolean {
-  return typeof value === 'string' && driverName.test(value);
-}
-
-/** What the kernel let somebody write into driver_override: one line, and only ever written back there. */
-function isOverride(value: unknown): boolean {
-  return typeof value === 'string' && value.length <= 4096 && !value.includes('\n');
-}
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
-}
-
-function isChild(value: unknown): value is DeviceChild {
-  return (
-    typeof value === 'object' && value !== null && 'kind' in value && 'name' in value && typeof value.name === 'string'
-  );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Gives devices back to the drivers they were taken from: by hand, and after a crash of whoever took them.
-// Called by scripts, `hv restore`, driver-binding.ts and rollback-main.ts; calls give-back.ts under the device's lock.
+// Called by scripts, `hv restore`, held-binding.ts and rollback-main.ts; calls give-back.ts under the device's lock.
 
 import { existsSync } from 'node:fs';
 
@@ -10,20 +10,22 @@ import type { Guid } from '../../guid.js';
 import { checkDevice, checkRestoreOptions } from '../check-arguments.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
 import { resolveRoot, rootKind, snapshotError, under } from '../root.js';
-import type { BindingRecord, Device, ListedBinding, RestoreOptions, RestoreResult } from '../types.js';
+import type { BindingRecord, DamagedRecord, Device, ListedBinding, RestoreOptions, RestoreResult } from '../types.js';
+import { assumedRecord } from './assumed-record.js';
 import { deviceGone } from './bind-refusal.js';
-import { assumedSince, giveBack, nothingToDo, planGiveBack } from './give-back.js';
+import { giveBack, nothingToDo, planGiveBack } from './give-back.js';
 import { withLock } from './lock.js';
-import { shownSteps, uioDriver } from './plan.js';
-import { bootId, isAlive, ownIdentity } from './process-identity.js';
-import { readRecord, readRecords } from './record.js';
+import { isStale, refuseLivingOwner } from './ownership.js';
+import { shownSteps } from './plan.js';
+import { isAlive } from './process-identity.js';
+import { damagedError, findRecord, findRecords, hiddenError, putAside } from './record.js';
 import { runSteps } from './steps.js';
 
 /**
  * Gives a device back to the driver it had before. Without a record, a device on uio_hv_generic goes to the driver made for
  * its class; any other is left alone.
  * @throws ERR_VMBUS_IN_USE while the node is open (also with `force`), ERR_VMBUS_BUSY while the process that bound it lives,
- * ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION
+ * ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION, ERR_VMBUS_SYSTEM where its record is damaged
  * @category Bus
  */
 export async function restoreDevice(
@@ -33,9 +35,14 @@ export async function restoreDevice(
   const { root, id } = checkDevice(device);
   checkRestoreOptions(options);
   if (rootKind(root) === 'snapshot') throw snapshotError(id, 'give a device back');
-  const record = readRecord(root, id) ?? assumedRecord(root, id);
-  if (options.force !== true) refuseLivingOwner(record);
-  return restoreRecord(root, record, options);
+  if (options.dryRun === true || isBusGone(root)) {
+    const { record, warnings } = orders(root, id, options);
+    return told(warnings, record === null ? nothingToDo(root, id) : await restoreRecord(root, record, options));
+  }
+  return withLock(root, id, async () => {
+    const { record, warnings } = orders(root, id, options);
+    return told(warnings, record === null ? nothingToDo(root, id) : await runSteps(giveBack(root, record, options)));
+  });
 }
 
 /** Carries out one record. The caller has decided that it may. */
@@ -50,30 +57,38 @@ export async function restoreRecord(
     return { device: record.device, driver: device?.driver ?? null, steps: shownSteps(steps), warnings, dryRun: true };
   }
   // A simulated host takes its tree with it: then nobody holds anything.
-  if (!existsSync(under(root, 'sys/bus/vmbus')))
-    return { ...nothingToDo(root, record), warnings: ['the bus itself is gone'] };
+  if (isBusGone(root)) return told(['the bus itself is gone'], nothingToDo(root, record.device));
   return withLock(root, record.device, () => runSteps(giveBack(root, record, options)));
 }
 
 /** Devices held under a root, and by whom. */
 export function listBindings(root?: string): ListedBinding[] {
   const tree = resolveRoot(root);
-  return readRecords(tree).map((record) => {
-    const ownerAlive = isAlive(record);
-    return { record, currentDriver: boundDriver(tree, record.device), ownerAlive, stale: isStale(record) };
+  return findRecords(tree).flatMap((found) => {
+    if (found.kind !== 'sound') return [];
+    const { record } = found;
+    const currentDriver = boundDriver(tree, record.device);
+    return { record, currentDriver, ownerAlive: isAlive(record), stale: isStale(record) };
   });
+}
+
+/** Records under a root that can't be read: what they say of their devices is lost, and `hv restore --force` puts them aside. */
+export function listDamagedRecords(root?: string): DamagedRecord[] {
+  return findRecords(resolveRoot(root)).flatMap((found) => (found.kind === 'damaged' ? found.damage : []));
 }
 
 /**
  * Gives back every device whose owner ended without doing so, and those whose rollback is overdue. What can't be given
- * back is answered as an error, in its place.
+ * back is answered as an error, in its place; so is every damaged record.
  */
 export async function restoreStale(root?: string): Promise<readonly (RestoreResult | VmbusError)[]> {
   const tree = resolveRoot(root);
   const results: (RestoreResult | VmbusError)[] = [];
-  for (const { record } of listBindings(tree).filter((binding) => binding.stale)) {
+  for (const found of findRecords(tree)) {
+    if (found.kind === 'damaged') results.push(damagedError(found.damage));
+    if (found.kind !== 'sound' || !isStale(found.record)) continue;
     try {
-      results.push(await restoreRecord(tree, record, {}));
+      results.push(await restoreRecord(tree, found.record, {}));
     } catch (error) {
       if (!VmbusError.is(error)) throw error;
       results.push(error);
@@ -82,50 +97,44 @@ export async function restoreStale(root?: string): Promise<readonly (RestoreResu
   return results;
 }
 
-/** True for a record that nobody stands for any more. */
-export function isStale(record: BindingRecord): boolean {
-  return record.bootId !== bootId() || (!record.persist && !isAlive(record)) || isOverdue(record);
+/** What to go by, and what to say of it. */
+interface Orders {
+  /** Null where there is nothing left to give back. */
+  readonly record: BindingRecord | null;
+  readonly warnings: readonly string[];
 }
 
-/** Its helper should have acted long ago: it is gone as well. */
-function isOverdue(record: BindingRecord): boolean {
-  const graceMs = 30_000;
-  return record.rollbackAt !== null && Date.parse(record.rollbackAt) + graceMs < Date.now() && !isAlive(record);
-}
-
-function refuseLivingOwner(record: BindingRecord): void {
-  if (record.persist || record.pid === process.pid || !isAlive(record)) return;
-  throw new VmbusError(
-    'ERR_VMBUS_BUSY',
-    `process ${record.pid} bound ${record.device} and still runs; it gives the device back when it ends`,
-    {
-      device: record.device,
-      hint: `kill ${record.pid}, or use --force`,
-      facts: { pid: record.pid },
-    },
-  );
-}
-
-/** What a device without a record is to be: with the driver made for it. */
-function assumedRecord(root: string, id: Guid): BindingRecord {
-  const device = readDevice(root, id);
-  if (device === null) throw deviceGone(root, id);
-  const native = device.class.nativeDrivers.find((name) => name !== uioDriver) ?? null;
-  const isForeign = device.driver === uioDriver && device.class.nativeDriver !== uioDriver;
-  const onUio = isForeign || (device.driver === null && device.driverOverride === uioDriver);
-  return {
-    schema: 1,
-    device: id,
-    class: device.class.guid,
-    driver: onUio ? uioDriver : (device.driver ?? uioDriver),
-    previousDriver: onUio ? native : device.driver,
-    previousOverride: null,
-    wroteOverride: onUio,
-    addedId: false,
-    ...ownIdentity(),
-    since: assumedSince,
-    persist: true,
-    rollbackAt: null,
-    children: [],
+/** The record of a device, or what stands for it. Under the device's lock, except for a dry run. */
+function orders(root: string, id: Guid, options: RestoreOptions): Orders {
+  const { force = false, dryRun = false } = options;
+  const found = findRecord(root, id);
+  const device = found.kind === 'sound' ? null : readDevice(root, id);
+  if (device === null && (found.kind === 'absent' || found.kind === 'hidden')) throw deviceGone(root, id);
+  const assumed = (...warnings: string[]): Orders => {
+    return { record: device === null ? null : assumedRecord(device), warnings };
   };
+  switch (found.kind) {
+    case 'sound':
+      if (!force) refuseLivingOwner(found.record);
+      return { record: found.record, warnings: [] };
+    case 'absent':
+      return assumed();
+    case 'hidden':
+      if (!dryRun) throw hiddenError(id, found.path);
+      return assumed('whether the device is on record is hidden from you: run the command as root to see');
+    case 'damaged':
+      if (!force) throw damagedError(found.damage);
+      if (dryRun) return assumed(`${found.damage.path} is damaged, and would be put aside`);
+      return assumed(`${found.damage.path} is damaged, and was put aside as ${putAside(root, id)}`);
+    default:
+      return found satisfies never;
+  }
+}
+
+function isBusGone(root: string): boolean {
+  return !existsSync(under(root, 'sys/bus/vmbus'));
+}
+
+function told(warnings: readonly string[], result: RestoreResult): RestoreResult {
+  return { ...result, warnings: [...warnings, ...result.warnings] };
 }

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isGuid, parseGuid } from '../../guid.js';
 import type { BindingRecord } from '../types.js';
 import { isAlive } from './process-identity.js';
-import { readRecord } from './record.js';
+import { findRecord } from './record.js';
 import { restoreRecord } from './restore.js';
 
 /** How often the record is looked at: it can vanish at any time, and a wait must end with it. */
@@ -24,11 +24,14 @@ if ((mode === 'at-deadline' || mode === 'after-owner') && root && isGuid(device)
 async function run(tree: string, guid: string, begun: string, when: 'at-deadline' | 'after-owner'): Promise<void> {
   const id = parseGuid(guid);
   const current = (): BindingRecord | null => {
-    const record = readRecord(tree, id);
-    if (record?.since !== begun) return null;
-    return when === 'after-owner' || record.rollbackAt !== null ? record : null;
+    const found = findRecord(tree, id);
+    // Damaged, but not gone: what is remembered is what there is to go by.
+    if (found.kind === 'damaged' || found.kind === 'hidden') return record;
+    if (found.kind === 'absent' || found.record.since !== begun) return null;
+    return when === 'after-owner' || found.record.rollbackAt !== null ? found.record : null;
   };
-  let record = current();
+  let record: BindingRecord | null = null;
+  record = current();
   // The span is taken once: a clock that is set meanwhile must not stretch or shorten it.
   const waitMs = when === 'at-deadline' ? Date.parse(record?.rollbackAt ?? '') - Date.now() : Number.POSITIVE_INFINITY;
   const deadline = performance.now() + waitMs;

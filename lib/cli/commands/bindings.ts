@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { ListedBinding } from '../../index.js';
 import type { Context } from '../context.js';
+import type { Output } from '../output.js';
 import type { Paint } from '../paint.js';
 import { examples } from '../program.js';
 import { loadBusSurface } from '../surface.js';
@@ -20,11 +21,22 @@ export function define(command: Command, action: Action): void {
 
 async function list(context: Context): Promise<void> {
   const { out } = context;
-  const { classOfGuid, listBindings } = await loadBusSurface();
+  const { listBindings, listDamagedRecords } = await loadBusSurface();
   const { root } = await context.bus();
   const bindings = listBindings(root);
-  if (out.json) return out.document('vmbus.bindings/1', { root, bindings });
-  if (bindings.length === 0) return out.note('no device is held for user space');
+  const damaged = listDamagedRecords(root);
+  if (out.json) return out.document('vmbus.bindings/1', { root, bindings, damaged });
+  if (bindings.length > 0) await table(bindings, out);
+  for (const { device, path, reason } of damaged) {
+    out.line(`${device}  ${out.paint.bad('damaged record')}  ${path}: ${reason}`);
+  }
+  if (bindings.some(({ stale }) => stale)) out.note('left by a process that is gone; hv restore --all gives them back');
+  if (damaged.length > 0) out.note('hv restore --force DEVICE puts a damaged record aside');
+  if (bindings.length + damaged.length === 0) out.note('no device is held for user space');
+}
+
+async function table(bindings: readonly ListedBinding[], out: Output): Promise<void> {
+  const { classOfGuid } = await loadBusSurface();
   const columns = [
     { title: 'CLASS' },
     { title: 'DEVICE' },
@@ -39,7 +51,6 @@ async function list(context: Context): Promise<void> {
     return [classOfGuid(type).name, device, driver, previousDriver ?? 'none', started, untilText(binding, out.paint)];
   };
   out.line(renderTable(columns, bindings.map(row), out.paint));
-  if (bindings.some(({ stale }) => stale)) out.note('left by a process that is gone; hv restore --all gives them back');
 }
 
 function untilText({ record, stale }: ListedBinding, paint: Paint): string {

@@ -26,7 +26,7 @@ export function define(command: Command, action: Action): void {
     .argument('[device]', 'the device, by GUID or any of its names')
     .option('--all', 'every device that "hv bindings" lists')
     .option('--dry-run', 'print what would be written, and write nothing')
-    .option('--force', 'also where giving it back is known to be dangerous')
+    .option('--force', 'also from a living process, where it is known to do harm, or with a damaged record')
     .addHelpText('after', examples(['hv restore eth1', 'hv restore --all --dry-run', 'hv restore --all']))
     .action(action(restore));
 }
@@ -36,11 +36,10 @@ async function restore(context: Context, name: string | undefined, options: Opti
     throw new UsageError('name a device, or say --all', '"hv bindings" lists the devices held');
   }
   const { out } = context;
-  const { listBindings, restoreDevice } = await loadBusSurface();
+  const { restoreDevice } = await loadBusSurface();
   const bus = await context.bus();
   const { dryRun = false, force = false } = options;
-  const wanted =
-    name === undefined ? listBindings(bus.root).map(({ record }) => record.device) : [await deviceId(bus, name)];
+  const wanted = name === undefined ? await onRecord(bus) : [await deviceId(bus, name)];
   const restored: RestoreResult[] = [];
   let status = 0;
   for (const id of wanted) {
@@ -59,11 +58,17 @@ async function restore(context: Context, name: string | undefined, options: Opti
   return status;
 }
 
+/** Devices that "hv bindings" lists: a damaged record is a device that somebody has to see to. */
+async function onRecord(bus: Bus): Promise<Guid[]> {
+  const { listBindings, listDamagedRecords } = await loadBusSurface();
+  const sound = listBindings(bus.root).map(({ record }) => record.device);
+  return [...sound, ...listDamagedRecords(bus.root).map(({ device }) => device)];
+}
+
 /** A device that is gone still has its record, and is known by its GUID only. */
 async function deviceId(bus: Bus, name: string): Promise<Guid> {
-  const { listBindings } = await loadBusSurface();
   const wanted = name.toLowerCase().replace(/^\{(.*)\}$/, '$1');
-  return listBindings(bus.root).find(({ record }) => record.device === wanted)?.record.device ?? bus.device(name).id;
+  return (await onRecord(bus)).find((id) => id === wanted) ?? bus.device(name).id;
 }
 
 function tell(
