@@ -221,7 +221,7 @@ export interface DeviceBinding extends AsyncDisposable {
   readonly warnings: readonly string[];
   /** Gives the device back. Safe to call twice. */
   restore(options?: RestoreOptions): Promise<RestoreResult>;
-  /** Cancels the rollback. */
+  /** Cancels the rollback. @throws ERR_VMBUS_NOT_BOUND when the device was given back before */
   keep(): Promise<void>;
 }
 

@@ -44,17 +44,22 @@ export function planGiveBack(
   };
 }
 
-/** Gives the device back, if it is still on record, and removes the record. */
+/**
+ * Gives the device back and removes its record, if it is still on record, and `isDue` holds for what the record says now: who
+ * waited for the lock may find the rollback cancelled.
+ */
 export function* giveBack(
   root: string,
-  record: BindingRecord,
+  known: BindingRecord,
   options: RestoreOptions,
+  isDue: (record: BindingRecord) => boolean = () => true,
 ): Generator<Action, RestoreResult, number> {
-  const found = findRecord(root, record.device);
+  const found = findRecord(root, known.device);
   // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now. A record that
   // was damaged since is another matter: nobody else can have bound the device, and what we remember is as good.
-  const isOver = found.kind === 'absent' || (found.kind === 'sound' && found.record.since !== record.since);
-  if (isOver && record.since !== assumedSince) return nothingToDo(root, record.device);
+  const isOver = found.kind === 'absent' || (found.kind === 'sound' && found.record.since !== known.since);
+  const record = found.kind === 'sound' && !isOver ? found.record : known;
+  if ((isOver && known.since !== assumedSince) || !isDue(record)) return nothingToDo(root, known.device);
   return yield* carryBack(root, record, options);
 }
 

@@ -3,6 +3,7 @@
 // A device that this process took: how it was done, and how it goes back.
 // Made by driver-binding.ts; calls restore.ts and exit-guard.ts.
 
+import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkRestoreOptions } from '../check-arguments.js';
 import { boundDriver } from '../read/device-reader.js';
@@ -51,13 +52,19 @@ export class HeldBinding implements DeviceBinding {
   async keep(): Promise<void> {
     const record = this.#record;
     if (record === null || record.rollbackAt === null) return;
-    const kept = { ...record, rollbackAt: null };
-    await withLock(this.#root, this.device, async () => {
-      // The deadline may have passed a moment ago: then there is nothing to keep, and no record to write.
+    // Judged under the lock: the helper may be giving the device back right now.
+    const kept = await withLock(this.#root, this.device, async () => {
       const found = findRecord(this.#root, this.device);
-      if (found.kind === 'sound' && found.record.since === record.since) replaceRecord(this.#root, kept);
+      if (found.kind === 'absent' || (found.kind === 'sound' && found.record.since !== record.since)) return null;
+      const lasting = { ...(found.kind === 'sound' ? found.record : record), rollbackAt: null };
+      replaceRecord(this.#root, lasting);
+      return lasting;
     });
     this.#record = kept;
+    if (kept === null) {
+      unguard(this.#root, this.device);
+      throw this.#rolledBack(record.rollbackAt);
+    }
     if (!kept.persist) guard(this.#root, kept);
   }
 
@@ -70,6 +77,19 @@ export class HeldBinding implements DeviceBinding {
     this.#record = null;
     unguard(this.#root, this.device);
     return result;
+  }
+
+  #rolledBack(deadline: string): VmbusError {
+    const now = boundDriver(this.#root, this.device);
+    return new VmbusError(
+      'ERR_VMBUS_NOT_BOUND',
+      `${this.device} can't be kept: it was given back already (its rollback was due at ${deadline}), and ${now ?? 'no driver'} has it`,
+      {
+        device: this.device,
+        hint: 'bind it again, with more time: `hv bind --rollback-after`',
+        facts: { driver: now },
+      },
+    );
   }
 
   #nothingToDo(): RestoreResult {

@@ -45,11 +45,12 @@ export async function restoreDevice(
   });
 }
 
-/** Carries out one record. The caller has decided that it may. */
+/** Carries out one record. Whether it may is asked of `isDue` under the lock, of the record as it stands then. */
 export async function restoreRecord(
   root: string,
   record: BindingRecord,
   options: RestoreOptions,
+  isDue?: (record: BindingRecord) => boolean,
 ): Promise<RestoreResult> {
   if (options.dryRun === true) {
     const device = readDevice(root, record.device);
@@ -58,7 +59,7 @@ export async function restoreRecord(
   }
   // A simulated host takes its tree with it: then nobody holds anything.
   if (isBusGone(root)) return told(['the bus itself is gone'], nothingToDo(root, record.device));
-  return withLock(root, record.device, () => runSteps(giveBack(root, record, options)));
+  return withLock(root, record.device, () => runSteps(giveBack(root, record, options, isDue)));
 }
 
 /** Devices held under a root, and by whom. */
@@ -88,7 +89,7 @@ export async function restoreStale(root?: string): Promise<readonly (RestoreResu
     if (found.kind === 'damaged') results.push(damagedError(found.damage));
     if (found.kind !== 'sound' || !isStale(found.record)) continue;
     try {
-      results.push(await restoreRecord(tree, found.record, {}));
+      results.push(await restoreRecord(tree, found.record, {}, isStale));
     } catch (error) {
       if (!VmbusError.is(error)) throw error;
       results.push(error);

@@ -30,6 +30,8 @@ async function run(tree: string, guid: string, begun: string, when: 'at-deadline
     if (found.kind === 'absent' || found.record.since !== begun) return null;
     return when === 'after-owner' || found.record.rollbackAt !== null ? found.record : null;
   };
+  // Asked again under the lock: the owner may have kept the device while this process waited for it.
+  const isDue = (now: BindingRecord): boolean => (when === 'at-deadline' ? now.rollbackAt !== null : !isAlive(now));
   let record: BindingRecord | null = null;
   record = current();
   // The span is taken once: a clock that is set meanwhile must not stretch or shorten it.
@@ -41,7 +43,7 @@ async function run(tree: string, guid: string, begun: string, when: 'at-deadline
   }
   for (let delay = lookEveryMs; record !== null; delay = Math.min(delay * 2, longestRetryMs)) {
     try {
-      await restoreRecord(tree, record, { force: true });
+      await restoreRecord(tree, record, { force: true }, isDue);
     } catch {
       await pause(delay);
     }
