@@ -23,7 +23,7 @@ export interface VstorReply {
   readonly body: Uint8Array;
 }
 
-/** What a host says unasked: the units changed; 'fibreChannelData' and others are not told apart from `unknown`. */
+/** What a host says unasked. The first two: look again which units there are. */
 export type VstorNotice = 'enumerateBus' | 'removeDevice' | 'eventNotification' | 'unknown';
 
 /** What a controller can do. */
@@ -36,7 +36,10 @@ export interface StorageProperties {
 const propertiesBytes = 24;
 const multichannelFlag = 1;
 
-/** The request in the payload of a guest's packet; bytes beyond the longest packet are not looked at. @throws VmbusError ERR_VMBUS_PROTOCOL */
+/**
+ * The request in the payload of a guest's packet; bytes beyond the longest packet are not looked at.
+ * @throws VmbusError ERR_VMBUS_PROTOCOL
+ */
 export function decodeVstorRequest(payload: Uint8Array): VstorRequest {
   if (payload.length < vstorBytes.revision1)
     throw storageViolation(`${payload.length} bytes are less than a packet`, { bytes: payload.length });

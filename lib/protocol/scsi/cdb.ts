@@ -15,6 +15,8 @@ const protection = 0xe0;
 const sameUnmap = 0x08;
 const sameAnchor = 0x10;
 const sameNoData = 0x01;
+/** The data with a block number in each block: obsolete. */
+const sameNumbered = 0x06;
 const unmapAnchor = 0x01;
 
 /** The command in a CDB; a problem where it is none that a disk of ours knows. Bytes beyond the command are not looked at. */
@@ -69,7 +71,7 @@ function decodeKnown(opcode: number, cdb: Uint8Array, view: DataView): ScsiComma
     case Op.writeSame16: {
       const form = opcode === Op.writeSame10 ? 10 : 16;
       const noData = (flags & sameNoData) !== 0;
-      if ((flags & (protection | sameAnchor)) !== 0 || (form === 10 && noData)) return 'field';
+      if ((flags & (protection | sameAnchor | sameNumbered)) !== 0 || (form === 10 && noData)) return 'field';
       return { kind: 'writeSame', ...extentOf(form, view), unmap: (flags & sameUnmap) !== 0, noData };
     }
     default:

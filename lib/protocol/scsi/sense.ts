@@ -16,6 +16,26 @@ export interface Sense {
   readonly ascq: number;
 }
 
+/** Name of an entry of {@link senses}. */
+export type SenseName =
+  | 'nothing'
+  | 'notReady'
+  | 'readError'
+  | 'writeError'
+  | 'internalFailure'
+  | 'parameterListLength'
+  | 'invalidOpcode'
+  | 'blockOutOfRange'
+  | 'invalidField'
+  | 'noSuchUnit'
+  | 'invalidParameter'
+  | 'cannotSaveParameters'
+  | 'capacityChanged'
+  | 'inquiryChanged'
+  | 'lunsChanged'
+  | 'writeProtected'
+  | 'outOfSpace';
+
 /** Bytes of sense data in the fixed format. */
 export const fixedSenseBytes = 18;
 
@@ -23,7 +43,7 @@ const fixedCurrent = 0x70;
 const descriptorCurrent = 0x72;
 
 /** What a disk may have to say. */
-export const senses = {
+export const senses: Readonly<Record<SenseName, Sense>> = {
   nothing: { key: SenseKey.noSense, asc: 0x00, ascq: 0x00 },
   notReady: { key: SenseKey.notReady, asc: 0x04, ascq: 0x03 },
   readError: { key: SenseKey.mediumError, asc: 0x11, ascq: 0x00 },
@@ -41,7 +61,7 @@ export const senses = {
   lunsChanged: { key: SenseKey.unitAttention, asc: 0x3f, ascq: 0x0e },
   writeProtected: { key: SenseKey.dataProtect, asc: 0x27, ascq: 0x00 },
   outOfSpace: { key: SenseKey.dataProtect, asc: 0x27, ascq: 0x07 },
-} as const satisfies Readonly<Record<string, Sense>>;
+};
 
 /** Sense data in the fixed format. @throws RangeError ERR_OUT_OF_RANGE */
 export function encodeSense({ key, asc, ascq }: Sense): Uint8Array {
