@@ -13,11 +13,11 @@ import { openBus } from '../../dist/bus/index.js';
 import { openChannel } from '../../dist/channel/index.js';
 import type { VmbusError } from '../../dist/errors.js';
 import { type HeaderWord, SimulatedHost } from '../../dist/host/index.js';
-import { Scripted, turn } from './channel-pair.js';
+import { Scripted, until } from './channel-pair.js';
 
-/** The host, in this process too, lets go of its end of a closed connection a few turns later. */
-async function hostSawClose(): Promise<void> {
-  for (let i = 0; i < 20; i++) await turn();
+/** Resolves when the host, in this process too, has heard of the guest's close and let go of its end of the connection. */
+function hostSawClose(host: SimulatedHost): Promise<void> {
+  return until(() => host.devices.every((device) => !device.isOpen));
 }
 
 type Undo = () => unknown;
@@ -41,7 +41,7 @@ async function openReplaced(
   await (await openChannel(device)).close(); // whatever is loaded at the first open is there now
   renameSync(node, `${node}.kept`);
   const undo = await replace(node);
-  await hostSawClose();
+  await hostSawClose(host);
   const before = holdings();
 
   const error = await openChannel(device, { timeoutMs: 2000 }).then(
@@ -144,7 +144,7 @@ describe('a simulated node that breaks the rules', () => {
       await using host = await SimulatedHost.start({ devices: [provider], bound: true });
       const device = openBus({ root: host.root }).device('uio0');
       await (await openChannel(device)).close();
-      await hostSawClose();
+      await hostSawClose(host);
       const before = holdings();
       provider.onOpened = (channel) => channel.faults.pokeHeader(ring, word, value);
 
@@ -157,7 +157,7 @@ describe('a simulated node that breaks the rules', () => {
       assert.equal(error.path, device.uio?.node);
       assert.equal(typeof error.facts.violation, 'number');
       assert.match(error.hint ?? '', /bind the device again/);
-      await hostSawClose();
+      await hostSawClose(host);
       assert.deepEqual(holdings(), before);
       provider.onOpened = () => undefined;
       await (await openChannel(device)).close();
