@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+//
+// NVSP, the protocol between a synthetic network card and its host, versions 1 to 6.1. Everything in one import.
+// In an NVSP message travel RNDIS messages (rndis.ts), which lie in shared buffers or pages of the guest.
+//
+//   decodeNvspGuestMessage(packet.payload)  →  { kind: 'rndisPacket', channelType: 0, sectionIndex: 3, sectionBytes: 104 }
+
+export * from './nvsp-guest.js';
+export * from './nvsp-host.js';
+export * from './nvsp-messages.js';
