@@ -7,7 +7,7 @@
 // A function given a handle that is not open answers `Status.closed`.
 
 /** Version of this surface; an addon of another one is not used. */
-export const ABI = 1;
+export const ABI = 2;
 
 /** What calls answer instead of a count, always negative. Violations of the ring rules are `-1 … -99`. */
 export const Status = {
@@ -121,7 +121,10 @@ export const LeaseInspect = {
   faulted: 5,
   /** 1 where the rings are mapped from the sysfs ring file instead of map 0. */
   fromRingFile: 6,
-  words: 7,
+  /** Numbers of the device node that was opened (st_rdev), to be compared with sysfs `dev`; both 0 for a simulated node. */
+  major: 7,
+  minor: 8,
+  words: 9,
 } as const;
 
 /** What is to be mapped of a character device; a simulated node says it by itself and ignores this. */

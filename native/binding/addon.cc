@@ -15,7 +15,7 @@ namespace vmbus::binding {
 
 namespace {
 
-constexpr int kAbi = 1;  // `abi` in lib/native/binding.ts
+constexpr int kAbi = 2;  // `abi` in lib/native/binding.ts
 
 std::string BuildInfo() {
   std::string text = "compiler " __VERSION__;

@@ -3,6 +3,8 @@
 // openLease, attachLease, closeLease and what asks about a lease; attaching channels to one.
 // Called by: lib/channel through lib/native/binding.ts. Calls: lease_entry, os/lease.
 
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -26,7 +28,7 @@ namespace vmbus::binding {
 namespace {
 
 constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
-constexpr size_t kInspectWords = 7;
+constexpr size_t kInspectWords = 9;
 
 std::optional<os::OpenPlan> ReadPlan(const Arguments& arguments) {
   os::OpenPlan plan;
@@ -126,7 +128,9 @@ Napi::Value InspectLease(const Napi::CallbackInfo& info) {
                                        static_cast<double>(link.wakes.load()),
                                        static_cast<double>(link.doorbell_writes.load()),
                                        static_cast<double>(link.faulted.load()),
-                                       facts.from_ring_file ? 1.0 : 0.0};
+                                       facts.from_ring_file ? 1.0 : 0.0,
+                                       static_cast<double>(major(facts.file.st_rdev)),
+                                       static_cast<double>(minor(facts.file.st_rdev))};
   std::copy(std::begin(words), std::end(words), out->begin());
   return arguments.Number(0);
 }

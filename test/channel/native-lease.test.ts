@@ -31,6 +31,7 @@ test('a lease of a simulated node knows its kind, its ring bytes and an unmasked
   assert.equal(inspectLease(pair.lease, 'maskAtOpen'), 0);
   assert.equal(inspectLease(pair.lease, 'faulted'), 0);
   assert.equal(inspectLease(pair.lease, 'fromRingFile'), 0);
+  assert.deepEqual([inspectLease(pair.lease, 'major'), inspectLease(pair.lease, 'minor')], [0, 0]);
 });
 
 test('both rings of a fresh node are empty and say that their writer uses the pending size', async () => {
