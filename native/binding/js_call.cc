@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstring>
+#include <string>
 
 #include "env_state.h"
 
@@ -15,19 +16,37 @@ namespace {
 
 constexpr size_t kMaxArguments = 3;
 
-// What came of a call. A worker that is being terminated answers with a failure, or with an
-// exception that nobody may see; passing that one on just fails again.
+// The environment runs no JavaScript any more. Up to version 9 Node-API says so with "pending
+// exception" and has none.
+bool IsGoingAway(napi_status status) {
+  return status == napi_cannot_run_js || status == napi_closing || status == napi_pending_exception;
+}
+
+// An error for a call that could not be made, so that its loss does not go unseen.
+napi_value LostCall(napi_env env, napi_status status) {
+  const std::string text = "vmbus: a callback was not called (Node-API status " +
+                           std::to_string(static_cast<int>(status)) + ")";
+  napi_value message = nullptr;
+  napi_value error = nullptr;
+  if (napi_create_string_utf8(env, text.c_str(), text.size(), &message) != napi_ok) return nullptr;
+  return napi_create_error(env, nullptr, message, &error) == napi_ok ? error : nullptr;
+}
+
+// What came of a call. A worker that is being terminated may answer with an exception that nobody
+// may see; passing that one on just fails. One call that fails says nothing about the next one.
 void Settle(EnvState& state, napi_status status) {
   if (status == napi_ok) return;
   const napi_env env = state.env();
   bool pending = false;
   napi_value exception = nullptr;
-  if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
-      napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
-    static_cast<void>(napi_fatal_exception(env, exception));
-    return;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending) {
+    static_cast<void>(napi_get_and_clear_last_exception(env, &exception));
+  } else if (IsGoingAway(status)) {
+    return state.StopCallingJs();
+  } else {
+    exception = LostCall(env, status);
   }
-  state.StopCallingJs();
+  if (exception != nullptr) static_cast<void>(napi_fatal_exception(env, exception));
 }
 
 napi_status CallFunction(napi_env env, napi_ref reference, size_t count,
@@ -56,7 +75,7 @@ void JsCallback::Call(EnvState& state, std::initializer_list<double> numbers) co
   if (reference_ == nullptr || !state.can_call_js()) return;
   const napi_env env = state.env();
   napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return state.StopCallingJs();
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   std::array<napi_value, kMaxArguments> arguments{};
   size_t count = 0;
   napi_status status = napi_ok;
@@ -72,7 +91,7 @@ void JsCallback::CallWithBytes(EnvState& state, std::span<const std::byte> bytes
   if (reference_ == nullptr || !state.can_call_js()) return;
   const napi_env env = state.env();
   napi_handle_scope scope = nullptr;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return state.StopCallingJs();
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   void* copy = nullptr;
   napi_value buffer = nullptr;
   napi_value array = nullptr;

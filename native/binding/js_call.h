@@ -2,8 +2,8 @@
 //
 // The only way from the event loop into JavaScript.
 // Called by: lease_entry, node_entry, system_functions, blocking_work. An exception of the callback
-// becomes an uncaughtException; a call that the environment refuses means that it is going away,
-// and nothing is called after that.
+// becomes an uncaughtException; once the environment says that it runs no JavaScript any more,
+// nothing is called after that.
 
 #ifndef VMBUS_BINDING_JS_CALL_H_
 #define VMBUS_BINDING_JS_CALL_H_
