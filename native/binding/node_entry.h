@@ -37,6 +37,7 @@ class NodeEntry : public std::enable_shared_from_this<NodeEntry> {
 
  private:
   void OnConnect();
+  void AcceptLater();
   void OnOpened();
   void HearOut();
   // Whether more may wait.
@@ -51,6 +52,7 @@ class NodeEntry : public std::enable_shared_from_this<NodeEntry> {
   bool closed_ = false;
   bool kept_ = true;
   PollWatch listener_;
+  TimerWatch accept_later_;
   TimerWatch monitor_;
   std::map<int, PollWatch> connections_;
 };

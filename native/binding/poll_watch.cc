@@ -12,6 +12,18 @@
 
 namespace vmbus::binding {
 
+namespace {
+
+void KeepLoop(uv_handle_t* handle, bool keep) {
+  if (keep) {
+    uv_ref(handle);
+  } else {
+    uv_unref(handle);
+  }
+}
+
+}  // namespace
+
 struct PollWatch::Impl {
   uv_poll_t handle;
   EnvState* state;
@@ -47,13 +59,7 @@ void PollWatch::Stop() {
 }
 
 void PollWatch::Keep(bool keep) {
-  if (impl_ == nullptr) return;
-  auto* handle = reinterpret_cast<uv_handle_t*>(&impl_->handle);
-  if (keep) {
-    uv_ref(handle);
-  } else {
-    uv_unref(handle);
-  }
+  if (impl_ != nullptr) KeepLoop(reinterpret_cast<uv_handle_t*>(&impl_->handle), keep);
 }
 
 struct TimerWatch::Impl {
@@ -86,6 +92,10 @@ void TimerWatch::Stop() {
     delete closed;
     state->OnHandleClosed();
   });
+}
+
+void TimerWatch::Keep(bool keep) {
+  if (impl_ != nullptr) KeepLoop(reinterpret_cast<uv_handle_t*>(&impl_->handle), keep);
 }
 
 }  // namespace vmbus::binding

@@ -44,7 +44,7 @@ class PollWatch {
   Impl* impl_ = nullptr;
 };
 
-// Calls every so many milliseconds; does not keep the loop alive.
+// Calls every so many milliseconds; does not keep the loop alive unless told to.
 class TimerWatch {
  public:
   TimerWatch() = default;
@@ -54,6 +54,7 @@ class TimerWatch {
 
   void Start(EnvState& state, uint64_t every_ms, std::function<void()> handler);
   void Stop();
+  void Keep(bool keep);
 
  private:
   struct Impl;

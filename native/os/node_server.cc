@@ -134,8 +134,8 @@ std::shared_ptr<Channel> NodeServer::Host(int ring) {
 
 Result<NodeServer::Accepted> NodeServer::Accept() {
   UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd.valid()) return LastErrno();
-  if (connections_.size() >= kMaxConnections) return Errno{EMFILE};
+  if (!fd.valid()) return errno == EINTR ? Errno{ECONNABORTED} : LastErrno();
+  if (connections_.size() >= kMaxConnections) return Errno{ECONNABORTED};
   const bool first = connections_.empty();
   if (first) static_cast<void>(rings_.at(0).host->Reset());
   const int number = fd.get();

@@ -42,7 +42,8 @@ class NodeServer {
     int fd;      // stays the server's
     bool first;  // nobody was connected: the rings were reset
   };
-  // One waiting connection. Errno EAGAIN: none waits. Any other: that one is gone, ask again.
+  // One waiting connection. Errno EAGAIN: none waits. ECONNABORTED: that one is gone, ask again.
+  // Any other, EMFILE above all: it still waits, and would be told of again at once; ask later.
   Result<Accepted> Accept();
   // Sends the handshake: from then on the guest has the channel open. 0 or an errno.
   int Greet(int connection_fd);

@@ -3,7 +3,7 @@
 // What the process tests run in a process of its own: one scenario by name, which prints lines and ends in its own way.
 //   node native-child.js SCENARIO
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binding, closeLease, End, openLease, Pair, RING_BYTES, TestFolder, turn } from '../channel/native-pair.js';
@@ -106,6 +106,28 @@ const scenarios: Record<string, () => Promise<void> | void> = {
       await turn();
     }
     say('collected');
+  },
+
+  /** Serves a node while it has no descriptor left; tells how often its loop turned meanwhile, then gives them back. */
+  async 'serves-without-descriptors'() {
+    const path = process.argv[3] ?? '';
+    const node = binding.serveNode(path, RING_BYTES, -1, () => {});
+    const taken: number[] = [];
+    try {
+      for (;;) taken.push(openSync('/dev/null', 'r'));
+    } catch {
+      // EMFILE
+    }
+    say('serving');
+    await new Promise((resolve) => process.stdin.once('data', resolve));
+    const { uvMetricsInfo } = performance.nodeTiming;
+    const before = uvMetricsInfo.loopCount;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    say(`turns ${performance.nodeTiming.uvMetricsInfo.loopCount - before}`);
+    for (const fd of taken) closeSync(fd);
+    await new Promise((resolve) => process.stdin.once('data', resolve));
+    process.stdin.destroy();
+    binding.closeNode(node);
   },
 
   async 'sent-sigbus-kills'() {
