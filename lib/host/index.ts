@@ -29,5 +29,6 @@ export {
 } from './providers/dynamic-memory.js';
 export { type EchoOptions, echo } from './providers/echo.js';
 export { type IdleOptions, idle } from './providers/idle.js';
+export { QemuHost, type QemuHostOptions } from './qemu/qemu-host.js';
 export { SimulatedHost } from './simulated-host.js';
 export type * from './types.js';

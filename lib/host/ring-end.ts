@@ -27,17 +27,25 @@ export interface RingEnd {
   close(): void;
 }
 
-/** A ring of a node that the addon serves. */
-export class ServedRingEnd implements RingEnd {
-  readonly #binding: Binding;
-  readonly #node: number;
-  readonly #channel: number;
+/** What a ring end leaves to its attachment. */
+export interface RingEndHooks {
+  /** Wakes the guest whatever the rings say. */
+  wake(): void;
+  /** The rings may have changed by our own hand: signals to give, words to carry over. */
+  touched?(): void;
+}
 
-  /** @param channel Handle of `attachHost`. */
-  constructor(binding: Binding, node: number, channel: number) {
+/** A ring end over a channel of the addon. */
+export class NativeRingEnd implements RingEnd {
+  readonly #binding: Binding;
+  readonly #channel: number;
+  readonly #hooks: RingEndHooks;
+
+  /** @param channel Handle of `attachHost` or `attachPages`. */
+  constructor(binding: Binding, channel: number, hooks: RingEndHooks) {
     this.#binding = binding;
-    this.#node = node;
     this.#channel = channel;
+    this.#hooks = hooks;
   }
 
   setArenas(receive: Uint8Array, receiveIndex: Int32Array, send: Uint8Array, sendIndex: Int32Array): void {
@@ -46,19 +54,19 @@ export class ServedRingEnd implements RingEnd {
   }
 
   drain(maxPackets: number): number {
-    return this.#binding.drain(this.#channel, maxPackets);
+    return this.#touched(this.#binding.drain(this.#channel, maxPackets));
   }
 
   write(type: number, flags: number, idLow: number, idHigh: number, offset8: number, body: Uint8Array): number {
-    return this.#binding.write(this.#channel, type, flags, idLow, idHigh, offset8, body);
+    return this.#touched(this.#binding.write(this.#channel, type, flags, idLow, idHigh, offset8, body));
   }
 
   writeMany(first: number, count: number): number {
-    return this.#binding.writeMany(this.#channel, first, count);
+    return this.#touched(this.#binding.writeMany(this.#channel, first, count));
   }
 
   awaitSpace(bytes: number): number {
-    return this.#binding.awaitSpace(this.#channel, bytes);
+    return this.#touched(this.#binding.awaitSpace(this.#channel, bytes));
   }
 
   largestPayload(): number {
@@ -78,18 +86,23 @@ export class ServedRingEnd implements RingEnd {
   }
 
   pokeHeader(ring: number, word: number, value: number): number {
-    return this.#binding.pokeHeader(this.#channel, ring, word, value);
+    return this.#touched(this.#binding.pokeHeader(this.#channel, ring, word, value));
   }
 
   writeRaw(bytes: Uint8Array): number {
-    return this.#binding.writeRaw(this.#channel, bytes);
+    return this.#touched(this.#binding.writeRaw(this.#channel, bytes));
   }
 
   wake(): void {
-    this.#binding.wakeGuest(this.#node);
+    this.#hooks.wake();
   }
 
   close(): void {
     this.#binding.closeChannel(this.#channel);
+  }
+
+  #touched(status: number): number {
+    this.#hooks.touched?.();
+    return status;
   }
 }

@@ -187,10 +187,14 @@ export interface ChannelFaults {
 
 /** Something that did not go as a provider or the ring rules have it. */
 export interface HostTrouble {
-  readonly device: Guid;
+  /** Null where no device is concerned. */
+  readonly device: Guid | null;
   readonly relid: number;
   readonly provider: string;
-  /** ERR_VMBUS_CORRUPT where the guest broke the rules of the ring; else what a provider threw. */
+  /**
+   * ERR_VMBUS_CORRUPT where the guest broke the rules of the ring or named memory that is not there, ERR_VMBUS_PROTOCOL where
+   * it broke those of a protocol; else what a provider threw.
+   */
   readonly error: unknown;
 }
 

@@ -57,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddLeaseFunctions(env, exports, state);
   AddChannelFunctions(env, exports, state);
   AddServeFunctions(env, exports, state);
+  AddGuestMemoryFunctions(env, exports, state);
   AddFaultFunctions(env, exports, state);
   AddSystemFunctions(env, exports, state);
   return exports;

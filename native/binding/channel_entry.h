@@ -47,7 +47,7 @@ class Arena {
 
 class ChannelEntry {
  public:
-  // `owner` is the lease or node entry; its address only.
+  // `owner` is the lease, node or guest memory; its address only.
   ChannelEntry(std::shared_ptr<os::Channel> channel, const void* owner)
       : channel_(std::move(channel)), owner_(owner) {}
 
@@ -56,6 +56,8 @@ class ChannelEntry {
 
   Arena receive;
   Arena send;
+  // Signals to the guest that JavaScript is to deliver; null where the channel does it itself.
+  std::shared_ptr<uint32_t> signals;
 
  private:
   std::shared_ptr<os::Channel> channel_;

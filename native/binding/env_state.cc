@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "../os/guest_memory.h"
 #include "channel_entry.h"
 #include "lease_entry.h"
 #include "node_entry.h"
@@ -61,6 +62,7 @@ void EnvState::CleanUp() {
   for (const int32_t handle : uevents.Open()) uevents.Remove(handle);
   for (const int32_t handle : nodes.Open()) nodes.Remove(handle)->Close();
   for (const int32_t handle : channels.Open()) channels.Remove(handle);
+  for (const int32_t handle : memories.Open()) memories.Remove(handle);
   for (const int32_t handle : leases.Open()) leases.Remove(handle)->Close(JsCallback());
   pending_.clear();
   StopWhenDone();

@@ -21,6 +21,12 @@
 #include "js_call.h"
 #include "loop_post.h"
 
+namespace vmbus::os {
+
+class GuestMemory;
+
+}  // namespace vmbus::os
+
 namespace vmbus::binding {
 
 class ChannelEntry;
@@ -55,13 +61,14 @@ class EnvState {
   int64_t KeepPending(JsCallback callback);
   JsCallback TakePending(int64_t number);
 
-  // Forgets every channel handle on this lease or node.
+  // Forgets every channel handle on this lease, node or guest memory.
   void DropChannelsOf(const void* owner);
 
   HandleTable<ChannelEntry> channels;
   HandleTable<LeaseEntry> leases;
   HandleTable<NodeEntry> nodes;
   HandleTable<UeventEntry> uevents;
+  HandleTable<os::GuestMemory> memories;
 
  private:
   EnvState(napi_env env, uv_loop_t* loop) : env_(env), loop_(loop) {}

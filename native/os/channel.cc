@@ -33,9 +33,14 @@ constexpr int32_t kMaxField = 0xffff;
 }  // namespace
 
 RingPair SplitRings(std::byte* rings, size_t bytes, End end) {
-  const auto half = static_cast<uint32_t>(bytes / 2);
-  const core::RingMemory first = core::RingAt(rings, half, PageSize());
-  const core::RingMemory second = core::RingAt(rings + half, half, PageSize());
+  return SplitRingsAt(rings, bytes, bytes / 2, PageSize(), end);
+}
+
+RingPair SplitRingsAt(std::byte* rings, size_t bytes, size_t split, uint32_t header_bytes,
+                      End end) {
+  const core::RingMemory first = core::RingAt(rings, static_cast<uint32_t>(split), header_bytes);
+  const core::RingMemory second =
+      core::RingAt(rings + split, static_cast<uint32_t>(bytes - split), header_bytes);
   return end == End::kGuest ? RingPair{second, first} : RingPair{first, second};
 }
 
@@ -46,8 +51,14 @@ bool IsRingPairSize(uint64_t bytes) {
 
 Channel::Channel(Mapping rings, End end, std::unique_ptr<Doorbell> doorbell,
                  std::shared_ptr<LinkState> link)
+    : Channel(std::move(rings), SplitRings(rings.data(), rings.size(), end), std::move(doorbell),
+              std::move(link)) {}
+
+// A reference: the caller computes the pair from the mapping before it moves.
+Channel::Channel(Mapping&& rings, RingPair pair, std::unique_ptr<Doorbell> doorbell,
+                 std::shared_ptr<LinkState> link)
     : rings_(std::move(rings)),
-      memory_(SplitRings(rings_.data(), rings_.size(), end)),
+      memory_(pair),
       doorbell_(std::move(doorbell)),
       link_(std::move(link)),
       reader_(memory_.in),

@@ -34,6 +34,10 @@ struct RingPair {
 };
 RingPair SplitRings(std::byte* rings, size_t bytes, End end);
 
+// The same where the guest chose the split: the first `split` bytes are the ring that it writes.
+// Headers are pages of `header_bytes`.
+RingPair SplitRingsAt(std::byte* rings, size_t bytes, size_t split, uint32_t header_bytes, End end);
+
 // Whether a mapping of so many bytes can be two rings: a whole number of pages each, within the
 // bounds of core.
 bool IsRingPairSize(uint64_t bytes);
@@ -51,6 +55,9 @@ class Channel {
  public:
   // Takes the mapping. Starts masked, with no wish for space, at the indices the rings have now.
   Channel(Mapping rings, End end, std::unique_ptr<Doorbell> doorbell,
+          std::shared_ptr<LinkState> link);
+  // `pair` lies in `rings`, and both of its rings are usable.
+  Channel(Mapping&& rings, RingPair pair, std::unique_ptr<Doorbell> doorbell,
           std::shared_ptr<LinkState> link);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;

@@ -63,6 +63,13 @@ bool TakeMonitorBit(std::byte* monitor_page, int monitor_id) {
   return (word.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0;
 }
 
+uint32_t TakeMonitorGroup(std::byte* monitor_page, int group) {
+  constexpr int kGroupIds = 32;
+  std::atomic_ref<uint32_t> word(*MonitorWord(monitor_page, group * kGroupIds));
+  if (word.load(std::memory_order_relaxed) == 0) return 0;
+  return word.exchange(0, std::memory_order_seq_cst);
+}
+
 void ClearInterruptBits(std::byte* interrupt_page) {
   for (size_t offset = kSendHalf; offset < kSharedPageBytes; offset += sizeof(uint32_t)) {
     std::atomic_ref<uint32_t> word(*WordAt(interrupt_page, offset));

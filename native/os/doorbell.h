@@ -64,6 +64,8 @@ constexpr uint32_t MonitorBit(int monitor_id) { return 1u << (monitor_id % 32); 
 
 // The host's side of MonitorDoorbell: takes the bit of this id, true if it was set.
 bool TakeMonitorBit(std::byte* monitor_page, int monitor_id);
+// The same for all 32 ids of a group at once: the bits that were set.
+uint32_t TakeMonitorGroup(std::byte* monitor_page, int group);
 // Clears the guest's half of the interrupt page.
 void ClearInterruptBits(std::byte* interrupt_page);
 

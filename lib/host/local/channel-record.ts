@@ -8,7 +8,7 @@ import { type FSWatcher, watch } from 'node:fs';
 
 import { Inspect } from '../../native/binding.js';
 import { type ChannelSeat, RingHostChannel } from '../host-channel.js';
-import type { ServedRingEnd } from '../ring-end.js';
+import type { RingEnd } from '../ring-end.js';
 import type { ProviderSession } from '../types.js';
 import { channelTexts, type RingFacts } from './attributes.js';
 import type { Tree } from './tree.js';
@@ -38,7 +38,7 @@ export class ChannelRecord {
   ring: number | null = null;
   #cpu: number;
   #host: RingHostChannel | null = null;
-  #end: ServedRingEnd | null = null;
+  #end: RingEnd | null = null;
   #facts: RingFacts = null;
   /** Interrupts over rings that are gone, and over the present ones in all their openings. */
   #interruptsBefore = 0;
@@ -94,7 +94,7 @@ export class ChannelRecord {
   }
 
   /** Begins an opening: `onOpen` gives the session. */
-  open(end: ServedRingEnd, seat: ChannelSeat, onOpen: (channel: RingHostChannel) => ProviderSession): void {
+  open(end: RingEnd, seat: ChannelSeat, onOpen: (channel: RingHostChannel) => ProviderSession): void {
     const host = new RingHostChannel(end, seat);
     this.#end = end;
     this.#host = host;

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:net';
 
 import { errnoName, VmbusError } from '../../errors.js';
 import { type Binding, NodeEvent } from '../../native/binding.js';
-import { ServedRingEnd } from '../ring-end.js';
+import { NativeRingEnd } from '../ring-end.js';
 
 /** What happens on a node. */
 export interface NodeHooks {
@@ -49,10 +49,10 @@ export class UioNode {
   }
 
   /** The host's end of a ring; a fresh one for each opening. */
-  attach(ring: number): ServedRingEnd {
+  attach(ring: number): NativeRingEnd {
     const channel = this.#binding.attachHost(this.#handle, ring);
     if (channel < 0) throw cannot('attach to', this.path, channel);
-    return new ServedRingEnd(this.#binding, this.#handle, channel);
+    return new NativeRingEnd(this.#binding, channel, { wake: () => this.#binding.wakeGuest(this.#handle) });
   }
 
   /** Adds the rings of a subchannel, fresh. */
