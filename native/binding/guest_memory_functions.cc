@@ -98,7 +98,8 @@ Napi::Value AttachPages(const Napi::CallbackInfo& info) {
   pages.reserve(numbers->size());
   for (const double number : *numbers) {
     // Also what is no number at all.
-    if (!(number >= 0 && number < static_cast<double>(kMostBytes))) return arguments.Number(-EINVAL);
+    if (!(number >= 0 && number < static_cast<double>(kMostBytes)))
+      return arguments.Number(-EINVAL);
     pages.push_back(static_cast<uint64_t>(number));
   }
   auto signals = std::make_shared<uint32_t>(0);

@@ -32,7 +32,8 @@ Result<Mapping> Mapping::MapPages(int fd, std::span<const uint64_t> pages, size_
                                   std::shared_ptr<LinkState> link) {
   const size_t length = pages.size() * page_bytes;
   // The place first, so that nobody else maps into it between the pieces.
-  void* address = mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* address =
+      mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) return LastErrno();
   Mapping mapping(address, length, std::move(link));
   for (size_t first = 0; first < pages.size();) {
