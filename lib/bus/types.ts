@@ -266,6 +266,8 @@ export interface BindingRecord {
   readonly rollbackAt: string | null;
   /** Network names, disks and so on at the time, for the report. */
   readonly children: readonly DeviceChild[];
+  /** Why the rollback gave up, where it did: the device stays on record for {@link restoreDevice}. */
+  readonly note?: string;
 }
 
 /** A record that can't be read, or makes no sense. It keeps its device until `hv restore --force` puts it aside. */

@@ -56,7 +56,8 @@ export class HeldBinding implements DeviceBinding {
     const kept = await withLock(this.#root, this.device, async () => {
       const found = findRecord(this.#root, this.device);
       if (found.kind === 'absent' || (found.kind === 'sound' && found.record.since !== record.since)) return null;
-      const lasting = { ...(found.kind === 'sound' ? found.record : record), rollbackAt: null };
+      const { note: _, ...rest } = found.kind === 'sound' ? found.record : record;
+      const lasting = { ...rest, rollbackAt: null };
       replaceRecord(this.#root, lasting);
       return lasting;
     });

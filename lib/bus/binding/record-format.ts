@@ -9,6 +9,14 @@ import type { BindingRecord, DeviceChild } from '../types.js';
 /** Names that a driver may have; nothing that leaves its folder. */
 export const driverName: RegExp = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
+/** Characters of a note. */
+const longestNote = 2000;
+
+/** Words as a record may hold them, for its note. */
+export function noteText(words: string): string {
+  return words.replaceAll(/\p{Cc}+/gu, ' ').slice(0, longestNote);
+}
+
 /** The record that a text holds; null where it holds none that makes sense. */
 export function parseRecord(text: string): BindingRecord | null {
   let value: unknown;
@@ -36,7 +44,8 @@ export function isRecord(value: unknown): value is BindingRecord {
     isTime(fields.since) &&
     (fields.rollbackAt === null || isTime(fields.rollbackAt)) &&
     Array.isArray(fields.children) &&
-    fields.children.every(isChild)
+    fields.children.every(isChild) &&
+    (fields.note === undefined || isNote(fields.note))
   );
 }
 
@@ -55,6 +64,11 @@ function isOverride(value: unknown): boolean {
 
 function isTime(value: unknown): boolean {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value));
+}
+
+/** Printed to a terminal. */
+function isNote(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= longestNote && !/\p{Cc}/u.test(value);
 }
 
 function isChild(value: unknown): value is DeviceChild {

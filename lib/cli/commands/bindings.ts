@@ -27,6 +27,7 @@ async function list(context: Context): Promise<void> {
   const damaged = listDamagedRecords(root);
   if (out.json) return out.document('vmbus.bindings/1', { root, bindings, damaged });
   if (bindings.length > 0) await table(bindings, out);
+  for (const { record } of bindings) if (record.note) out.note(`${record.device}: ${record.note}`);
   for (const { device, path, reason } of damaged) {
     out.line(`${device}  ${out.paint.bad('damaged record')}  ${path}: ${reason}`);
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Proves that the command shows a record nobody can read, and that --force alone puts it aside.
+// Proves that the command shows what keeps devices on record: a record nobody can read, which --force alone puts aside, and a
+// rollback that gave up.
 
 import assert from 'node:assert/strict';
-import { readdirSync, truncateSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { test } from 'node:test';
 import { bindDevice } from '../../dist/bus/index.js';
 import { bindings, Scene } from '../unit/bus-scene.js';
@@ -44,4 +45,15 @@ test('restores a device with a damaged record with --force only, by name and by 
     assert.equal(scene.kernel.driverOf(balloonId), 'hv_balloon');
     assert.deepEqual(readdirSync(scene.tree.path(bindings)), [`${balloonId}.json.bad`]);
   }
+});
+
+test('lists why a rollback gave up', async () => {
+  await using scene = await Scene.make();
+  await bindDevice(scene.device, { persist: true });
+  const entry = `${bindings}/${balloonId}.json`;
+  const record = JSON.parse(readFileSync(scene.tree.path(entry), 'utf8')) as Record<string, unknown>;
+  scene.tree.write(entry, JSON.stringify({ ...record, note: 'not given back for 60 minutes: in use' }));
+  const { stderr } = await run(['--root', scene.tree.root, 'bindings']);
+
+  assert.match(stderr, new RegExp(`${balloonId}: not given back for 60 minutes: in use`));
 });
