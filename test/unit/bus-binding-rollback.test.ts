@@ -29,8 +29,10 @@ async function dueScene(): Promise<{ scene: Scene; record: BindingRecord; start(
   return { scene, record, start: (signal) => spawn(process.execPath, args, { signal, killSignal: 'SIGKILL' }) };
 }
 
-describe('a rollback', { timeout: 30_000 }, () => {
-  test('that is refused for ever ends, and leaves the record with a note of why', async ({ signal }) => {
+const limit = { timeout: 15_000 };
+
+describe('a rollback', () => {
+  test('that is refused for ever ends, and leaves the record with a note of why', limit, async ({ signal }) => {
     const { scene, start } = await dueScene();
     await using _scene = scene;
     scene.kernel.refusals.set('unbind uio_hv_generic', Array(1000).fill(constants.errno.EIO));
@@ -43,7 +45,7 @@ describe('a rollback', { timeout: 30_000 }, () => {
     assert.equal((await restoreDevice(scene.device)).driver, 'hv_balloon');
   });
 
-  test('without a bus ends, though there is a record', async ({ signal }) => {
+  test('without a bus ends, though there is a record', limit, async ({ signal }) => {
     const { scene, start } = await dueScene();
     await using _scene = scene;
     scene.tree.remove('sys/bus/vmbus');
@@ -51,7 +53,7 @@ describe('a rollback', { timeout: 30_000 }, () => {
     assert.deepEqual(await once(start(signal), 'close'), [0, null]);
   });
 
-  test('of a device that is gone ends with its record', async ({ signal }) => {
+  test('of a device that is gone ends with its record', limit, async ({ signal }) => {
     const { scene, start } = await dueScene();
     await using _scene = scene;
     scene.tree.remove(`${acpi}/${balloonId}`);
@@ -60,7 +62,7 @@ describe('a rollback', { timeout: 30_000 }, () => {
     assert.deepEqual(scene.records, []);
   });
 
-  test('whose record is damaged while it waits goes by what it knew', async ({ signal }) => {
+  test('whose record is damaged while it waits goes by what it knew', limit, async ({ signal }) => {
     const { scene, record, start } = await dueScene();
     await using _scene = scene;
     scene.kernel.refusals.set('unbind uio_hv_generic', [constants.errno.EIO]);
