@@ -11,6 +11,15 @@ export {
   echoCommandBytes,
   encodeEchoCommand,
 } from '../protocol/echo.js';
+export type { MouseButton } from '../protocol/mouse-report.js';
+export { isKeyName, type KeyName, keyNames } from '../protocol/scan-codes.js';
+export type { KeyboardLeds } from '../protocol/synth-keyboard.js';
+export type {
+  VideoFeatures,
+  VideoRectangle,
+  VideoResolution,
+  VideoSituation,
+} from '../protocol/synth-video.js';
 export { type Malformation, type MalformationName, malformations } from './faults.js';
 export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
 export {
@@ -29,6 +38,23 @@ export {
 } from './providers/dynamic-memory.js';
 export { type EchoOptions, echo } from './providers/echo.js';
 export { type IdleOptions, idle } from './providers/idle.js';
+export {
+  type KeyboardEvent,
+  type KeyboardOptions,
+  type KeyboardProvider,
+  keyboard,
+} from './providers/keyboard.js';
+export type { WaitOptions } from './providers/listeners.js';
+export { type MouseEvent, type MouseOptions, type MouseProvider, mouse } from './providers/mouse.js';
+export type { SynthOptions, SynthProvider } from './providers/synth-session.js';
+export {
+  type VideoEvent,
+  type VideoFrame,
+  type VideoOptions,
+  type VideoProvider,
+  video,
+} from './providers/video.js';
+export type { VideoPointerShape } from './providers/video-picture.js';
 export { QemuHost, type QemuHostOptions } from './qemu/qemu-host.js';
 export { SimulatedHost } from './simulated-host.js';
 export type * from './types.js';

@@ -40,6 +40,19 @@ describe('a named provider', () => {
     assert.throws(() => makeProvider('idle:class=nets'), { code: 'ERR_INVALID_ARG_VALUE', message: /net, / });
   });
 
+  it('can be a keyboard, a mouse or a screen', () => {
+    const made = ['keyboard', 'mouse:name=pad', 'video:vramMegabytes=16'].map((device) => makeProvider(device));
+
+    assert.deepEqual(
+      made.map(({ name, offer }) => [name, offer?.mmioMegabytes]),
+      [
+        ['keyboard', undefined],
+        ['pad', undefined],
+        ['video', 16],
+      ],
+    );
+  });
+
   it('is refused by an unknown name, also one that every object has', () => {
     for (const name of ['ech', 'toString', '__proto__']) {
       assert.throws(() => makeProvider(name), { code: 'ERR_INVALID_ARG_VALUE', message: /echo, balloon/ }, name);

@@ -9,6 +9,9 @@ import type { Provider } from '../types.js';
 import { type DynamicMemoryOptions, dynamicMemory, dynamicMemoryOptions } from './dynamic-memory.js';
 import { type EchoOptions, echo, echoOptions } from './echo.js';
 import { type IdleOptions, idle, idleOptions } from './idle.js';
+import { type KeyboardOptions, keyboard, keyboardOptions } from './keyboard.js';
+import { type MouseOptions, mouse, mouseOptions } from './mouse.js';
+import { type VideoOptions, video, videoOptions } from './video.js';
 
 /** A device named as plain data. */
 export interface NamedDevice {
@@ -38,6 +41,21 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     summary: 'dynamic memory, as QEMU plays it',
     options: dynamicMemoryOptions,
     make: (options) => dynamicMemory(options as DynamicMemoryOptions),
+  },
+  keyboard: {
+    summary: 'a keyboard that scripts type on',
+    options: keyboardOptions,
+    make: (options) => keyboard(options as KeyboardOptions),
+  },
+  mouse: {
+    summary: 'an absolute pointer that scripts move',
+    options: mouseOptions,
+    make: (options) => mouse(options as MouseOptions),
+  },
+  video: {
+    summary: 'a screen, as far as its channel tells',
+    options: videoOptions,
+    make: (options) => video(options as VideoOptions),
   },
   idle: {
     summary: 'stands in the tree as a device of any class, and answers nothing',
