@@ -5,7 +5,7 @@
 //
 // A queued packet waits for the host's wake (pending_send_sz); older hosts never send it, so a timer looks as well.
 
-import { Status } from '../native/binding.js';
+import { NOTHING_AWAITED, Status } from '../native/binding.js';
 import { type ChannelName, tooLargeError } from './close-reasons.js';
 import { publishSent } from './diagnostics.js';
 import type { CloseReason } from './types.js';
@@ -147,9 +147,9 @@ export class Outbox {
     else this.#stopAwaiting();
   }
 
-  // Where the smallest packet fits, the request for a wake is taken back.
+  // The host would wake us for space that nobody wants.
   #stopAwaiting(): void {
-    const status = this.#owner.awaitSpace(0);
+    const status = this.#owner.awaitSpace(NOTHING_AWAITED);
     if (status < 0) this.#owner.breakOff(status);
   }
 

@@ -127,6 +127,9 @@ export const LeaseInspect = {
   words: 9,
 } as const;
 
+/** What `awaitSpace` is given by whoever waits no more. Not 0: a packet without payload can wait for space, too. */
+export const NOTHING_AWAITED = -1;
+
 /** What is to be mapped of a character device; a simulated node says it by itself and ignores this. */
 export interface OpenPlan {
   /** Size of map 0, both rings with their headers, in bytes. */
@@ -213,7 +216,10 @@ export interface Binding {
   ): number;
   /** Writes `count` packets from row `first` of the send index; one publish, one doorbell. Answers how many, or a status. */
   writeMany(channel: number, first: number, count: number): number;
-  /** Asks the host for a wake when `bytes` of payload fit. 1 = they fit now, 0 = a wake will follow. */
+  /**
+   * Asks the host for a wake when `bytes` of payload fit. 1 = they fit now, 0 = a wake will follow. {@link NOTHING_AWAITED}
+   * takes the request back and answers 1.
+   */
   awaitSpace(channel: number, bytes: number): number;
   /** Payload bytes that a plain packet can have at most on this ring. */
   largestPayload(channel: number): number;

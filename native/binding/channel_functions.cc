@@ -24,6 +24,7 @@ namespace {
 
 constexpr uint32_t kMaxField = 0xffff;  // type, flags and offset8 are 16 bits wide
 constexpr size_t kInspectWords = 19;
+constexpr int32_t kNothingAwaited = -1;  // NOTHING_AWAITED in lib/native/binding.ts
 constexpr uintptr_t kArenaAlignment = 8;
 
 // The first numbers of a call, as int32, and its environment. False: one is no number, an exception
@@ -126,6 +127,7 @@ napi_value AwaitSpace(napi_env env, napi_callback_info info) {
   const auto [handle, bytes] = numbers;
   ChannelEntry* entry = state->channels.Find(handle);
   if (entry == nullptr) return Number(env, os::kClosed);
+  if (bytes == kNothingAwaited) return Number(env, entry->channel().StopAwaitingSpace());
   if (bytes < 0) return Number(env, os::kTooLarge);
   return Number(env, entry->channel().AwaitSpace(static_cast<uint32_t>(bytes)));
 }

@@ -213,6 +213,13 @@ int32_t Channel::AwaitSpace(uint32_t body_bytes) {
   return fits ? 1 : 0;
 }
 
+int32_t Channel::StopAwaitingSpace() {
+  const std::lock_guard lock(gate_);
+  if (const int32_t status = Unusable(); status != 0) return status;
+  writer_.ClearAwaitSpace();
+  return 1;
+}
+
 int32_t Channel::LargestPayload() {
   const std::lock_guard lock(gate_);
   if (const int32_t status = Unusable(); status != 0) return status;

@@ -80,6 +80,8 @@ class Channel {
                                   uint32_t first, uint32_t count);
   // 1 = a body of so many bytes fits now, 0 = a wake will follow, or a status.
   [[nodiscard]] int32_t AwaitSpace(uint32_t body_bytes);
+  // Nobody waits for space any more: no wake for it will follow. 1 or a status.
+  [[nodiscard]] int32_t StopAwaitingSpace();
   [[nodiscard]] int32_t LargestPayload();
 
   // Whether an empty drain unmasks (default). Off for subchannels on kernels where their interrupts

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LeaseEvent, ROW_WORDS, Status } from '../../dist/native/binding.js';
+import { LeaseEvent, LeaseInspect, NOTHING_AWAITED, ROW_WORDS, Status } from '../../dist/native/binding.js';
 import { ARENA_BYTES, binding, DATA_BYTES, Pair, turn } from './native-pair.js';
 
 /** Bytes a plain packet takes in the ring. */
@@ -173,6 +173,21 @@ test('a writer that waits for space is woken when enough of it is free', async (
   assert.equal(pair.guest.inspect('outPending'), 0);
 });
 
+test('whoever gave up waiting for space on a ring that is full to the brim is not woken for it', async () => {
+  await using pair = await Pair.open();
+  while (pair.guest.send(new Uint8Array(1000)) === 0);
+  // 24 bytes are left: too few even for a packet without payload.
+  assert.equal(pair.guest.send(new Uint8Array(ringBytes(1000) - ringBytes(24))), 0);
+  assert.equal(binding.awaitSpace(pair.guest.handle, 0), 0);
+
+  assert.equal(binding.awaitSpace(pair.guest.handle, NOTHING_AWAITED), 1);
+
+  assert.equal(pair.guest.inspect('outPending'), 0);
+  assert.ok(pair.host.drain() > 0);
+  await turn();
+  assert.deepEqual(pair.leaseEvents.seen, []);
+});
+
 test('a host that waits for space gets a doorbell when the guest frees it', async () => {
   await using pair = await Pair.open();
   while (pair.host.send(new Uint8Array(1000)) === 0);
@@ -272,7 +287,7 @@ test('the doorbell of a fast channel goes through the monitor page, not through 
 
   assert.equal(pair.doorbells, 1);
   assert.equal(pair.host.drain(), 1);
-  const out = new Float64Array(7);
+  const out = new Float64Array(LeaseInspect.words);
   binding.inspectLease(pair.lease, out);
-  assert.equal(out[4], 0, '4-byte writes');
+  assert.equal(out[LeaseInspect.doorbellWrites], 0);
 });

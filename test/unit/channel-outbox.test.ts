@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Status } from '../../dist/native/binding.js';
+import { NOTHING_AWAITED, Status } from '../../dist/native/binding.js';
 import { type FakeBinding, numbered, openFake, turn } from './channel-fake-binding.js';
 
 const payloads = ({ sent }: FakeBinding): number[] => sent.map(({ payload }) => payload[0] ?? -1);
@@ -149,7 +149,7 @@ describe('send()', () => {
     abort.abort('enough');
 
     await assert.rejects(send, (error) => error === 'enough');
-    assert.deepEqual(wanted, [200, 0]);
+    assert.deepEqual(wanted, [200, NOTHING_AWAITED]);
   });
 
   it("rejects with the signal's reason, unchanged: before, while it waits; and not after", async () => {
