@@ -261,6 +261,8 @@ export interface BindingRecord {
   /** Start time of that process in clock ticks since boot, so that a reused pid is not mistaken. */
   readonly pidStart: number;
   readonly bootId: string;
+  /** Namespace that the pid is of, where it is known: in another one it names another process. */
+  readonly pidNamespace?: number;
   readonly since: string;
   readonly persist: boolean;
   readonly rollbackAt: string | null;
@@ -283,7 +285,7 @@ export interface ListedBinding {
   readonly record: BindingRecord;
   /** Driver bound now; null for none, or when the device is gone. */
   readonly currentDriver: string | null;
-  /** The process that bound it still runs. */
+  /** The process that bound it still runs, or is one of another container, and may. */
   readonly ownerAlive: boolean;
   /** Nobody will give this device back unless {@link restoreStale} or `hv restore` does. */
   readonly stale: boolean;

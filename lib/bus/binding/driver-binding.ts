@@ -24,7 +24,7 @@ import { HeldBinding } from './held-binding.js';
 import { withLock } from './lock.js';
 import { isStale } from './ownership.js';
 import { driverFolder, type Step, shownSteps, takingPlan, uioDriver } from './plan.js';
-import { ownIdentity } from './process-identity.js';
+import { nameOf, ownIdentity } from './process-identity.js';
 import { createRecord, damagedError, findRecord, hiddenError, replaceRecord } from './record.js';
 import { driverName } from './record-format.js';
 import { startRollback } from './rollback-helper.js';
@@ -178,7 +178,7 @@ async function settleFormer(request: Request): Promise<void> {
 }
 
 function heldByOther(id: Guid, record: BindingRecord | null): VmbusError {
-  const who = record === null ? 'another process' : `process ${record.pid} (since ${record.since})`;
+  const who = record === null ? 'another process' : `${nameOf(record)}, since ${record.since},`;
   return new VmbusError('ERR_VMBUS_BUSY', `${who} has bound ${id} to ${record?.driver ?? 'another driver'}`, {
     device: id,
     hint: `give it back first: \`hv restore ${id}\``,

@@ -39,7 +39,7 @@ export function isRecord(value: unknown): value is BindingRecord {
     (fields.previousDriver === null || isDriver(fields.previousDriver)) &&
     (fields.previousOverride === null || isOverride(fields.previousOverride)) &&
     ['wroteOverride', 'addedId', 'persist'].every((name) => typeof fields[name] === 'boolean') &&
-    [fields.pid, fields.pidStart].every((number) => Number.isSafeInteger(number) && Number(number) >= 0) &&
+    [fields.pid, fields.pidStart, fields.pidNamespace ?? 0].every(isCount) &&
     typeof fields.bootId === 'string' &&
     isTime(fields.since) &&
     (fields.rollbackAt === null || isTime(fields.rollbackAt)) &&
@@ -51,6 +51,10 @@ export function isRecord(value: unknown): value is BindingRecord {
 
 function isPlainGuid(value: unknown): boolean {
   return typeof value === 'string' && isGuid(value) && parseGuid(value) === value;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isDriver(value: unknown): boolean {

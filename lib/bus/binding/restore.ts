@@ -39,10 +39,11 @@ export async function restoreDevice(
     const { record, warnings } = orders(root, id, options);
     return told(warnings, record === null ? nothingToDo(root, id) : await restoreRecord(root, record, options));
   }
-  return withLock(root, id, async () => {
+  const work = async (): Promise<RestoreResult> => {
     const { record, warnings } = orders(root, id, options);
     return told(warnings, record === null ? nothingToDo(root, id) : await runSteps(giveBack(root, record, options)));
-  });
+  };
+  return withLock(root, id, work, { force: options.force === true });
 }
 
 /** Carries out one record. Whether it may is asked of `isDue` under the lock, of the record as it stands then. */
