@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The script examples of the README run as they are printed, against a simulated host.
+// The script examples of the README and of docs/ run as they are printed, against a simulated host.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,8 +10,12 @@ import process from 'node:process';
 import { after, test } from 'node:test';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
-const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = '']) => code);
+const docs = fs.readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`);
+const pages = ['README.md', ...docs.filter((name) => name.endsWith('.md'))];
+const examples = pages.flatMap((page) => {
+  const text = fs.readFileSync(path.join(root, page), 'utf8');
+  return [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = ''], i) => ({ page, number: i + 1, code }));
+});
 // Inside the package, so that `vmbus` is found as an installed one would be.
 const folder = fs.mkdtempSync(path.join(root, 'dist-test', 'readme-'));
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -24,13 +28,14 @@ function run(args: readonly string[]): Promise<{ status: number; stdout: string;
   });
 }
 
-test('the README has script examples', () => {
-  assert.ok(examples.length >= 3);
+test('the README has script examples, and so has the guide to providers', () => {
+  assert.ok(examples.filter(({ page }) => page === 'README.md').length >= 3);
+  assert.ok(examples.some(({ page }) => page === 'docs/write-a-provider.md'));
 });
 
-for (const [i, code] of examples.entries()) {
-  test(`example ${i + 1} runs as printed and says something`, async () => {
-    const file = path.join(folder, `example-${i}.mjs`);
+for (const { page, number, code } of examples) {
+  test(`example ${number} of ${page} runs as printed and says something`, async () => {
+    const file = path.join(folder, `${path.basename(page, '.md')}-${number}.mjs`);
     fs.writeFileSync(file, code);
 
     const hv = path.join(root, 'dist/cli/main.js');

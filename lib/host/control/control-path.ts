@@ -2,7 +2,7 @@
 //
 // The host's side of VMBus's control messages: contact, offers, shared memory, opening and closing of channels, withdrawal.
 // A state machine: messages in, messages out, no I/O of its own. It trusts nothing that a guest says.
-// Called by: lib/host/qemu. Calls: gpadl-table.ts; codecs in protocol/control.
+// Called by: lib/host/qemu. Calls: contact.ts, memory-sharing.ts; codecs in protocol/control.
 // Source: drivers/hv/{connection,channel,channel_mgmt}.c of Linux for what a guest does and waits for. Some requests must be
 // answered or the guest hangs: contact, GPADL header, open, GPADL teardown, unload, and modify from 5.3 on.
 
@@ -10,10 +10,7 @@ import { decodeGuestMessage } from '../../protocol/control/guest-messages.js';
 import * as reply from '../../protocol/control/host-messages.js';
 import {
   BusVersion,
-  busVersionText,
   ControlType,
-  type GpadlBody,
-  type GpadlHeader,
   type GpadlTeardown,
   type GuestMessage,
   type InitiateContact,
@@ -21,30 +18,25 @@ import {
   noProcessor,
   type OpenChannel,
 } from '../../protocol/control/types.js';
-import { type GpadlStep, GpadlTable } from './gpadl-table.js';
+import { judge, reachable, settled } from './contact.js';
+import type { Gpadl } from './gpadl-table.js';
+import { MemorySharing } from './memory-sharing.js';
 import { RelidPool } from './relid-pool.js';
 import type { ControlEvents, OfferedChannel, OfferRequest, Synic } from './types.js';
 
-/** Versions spoken here. */
-const versions: readonly number[] = Object.values(BusVersion).filter((version) => version >= BusVersion.win8);
 /** Where guests from 5.0 on post their messages. */
 const messageConnection = 4;
-/** Guests before this one have messages on processor 0, whatever they say. */
-const firstWithProcessor: number = BusVersion.win8r2;
 /** Any status but 0 makes a guest give up. This one: STATUS_UNSUCCESSFUL. */
 const refused = 0xc000_0001;
-/** What OpenVMM answers to a GPADL that makes no sense. */
-const badGpadl = 0x8000_ffff;
 
 /** A connection with a guest, and the next one. */
 export class ControlPath {
   readonly #synic: Synic;
   readonly #events: ControlEvents;
   readonly #newest: number;
-  readonly #isMemory: (page: number) => boolean;
+  readonly #sharing: MemorySharing;
   readonly #relids = new RelidPool();
   #channels = new Map<number, OfferedChannel>();
-  #gpadls: GpadlTable;
   #contact: InitiateContact | null = null;
   #areOffersOut = false;
 
@@ -57,9 +49,11 @@ export class ControlPath {
   ) {
     this.#synic = synic;
     this.#events = events;
-    this.#isMemory = isMemory;
     this.#newest = newest;
-    this.#gpadls = new GpadlTable(isMemory);
+    this.#sharing = new MemorySharing(isMemory, {
+      post: (message) => this.#post(message),
+      nonsense: (what) => this.#nonsense(what),
+    });
   }
 
   /** Version agreed on, 0 while there is no connection. */
@@ -78,8 +72,8 @@ export class ControlPath {
   }
 
   /** Memory shared under a handle by one of these channels. */
-  gpadl(handle: number, isOwner: (relid: number) => boolean): ReturnType<GpadlTable['find']> {
-    const gpadl = this.#gpadls.find(handle);
+  gpadl(handle: number, isOwner: (relid: number) => boolean): Gpadl | null {
+    const gpadl = this.#sharing.find(handle);
     return gpadl && isOwner(gpadl.relid) ? gpadl : null;
   }
 
@@ -129,7 +123,7 @@ export class ControlPath {
     for (const channel of this.#channels.values()) this.#shut(channel);
     const gone = [...this.#channels.values()];
     this.#channels = new Map();
-    this.#gpadls = new GpadlTable(this.#isMemory);
+    this.#sharing.forget();
     for (const channel of gone) {
       this.#relids.give(channel.relid);
       this.#events.released(channel);
@@ -152,10 +146,10 @@ export class ControlPath {
         this.#deliverOffers();
         return;
       case ControlType.gpadlHeader:
-        this.#share(message);
+        this.#sharing.begin(message, this.#channels.get(message.relid) ?? null);
         return;
       case ControlType.gpadlBody:
-        this.#shareMore(message);
+        this.#sharing.go(message);
         return;
       case ControlType.gpadlTeardown:
         this.#tearDown(message);
@@ -185,33 +179,21 @@ export class ControlPath {
   }
 
   /** A second contact begins everything anew: another kernel has taken over the machine. */
-  #greet(contact: InitiateContact): void {
+  #greet(message: InitiateContact): void {
     this.lose();
-    const { version } = contact;
-    const processor = version < firstWithProcessor ? 0 : contact.processor;
-    const fault = this.#faultOf({ ...contact, processor });
-    if (fault !== null) {
-      this.#synic.post(
-        processor < this.#synic.processors ? processor : 0,
-        contact.sint < 16 ? contact.sint : 2,
-        reply.encodeVersionResponse(false, 0),
-      );
+    const { processors } = this.#synic;
+    const contact = settled(message);
+    const answer = judge(contact, processors, this.#newest);
+    if (answer !== 'accept') {
+      if (answer !== 'unknown version') this.#nonsense(answer);
+      const { processor, sint } = reachable(contact, processors);
+      this.#synic.post(processor, sint, reply.encodeVersionResponse(false, 0));
       return;
     }
-    this.#contact = { ...contact, processor };
+    this.#contact = contact;
+    const { version } = contact;
     this.#post(reply.encodeVersionResponse(true, version < BusVersion.win10v5 ? version : messageConnection));
-    this.#events.connected(this.#contact);
-  }
-
-  /** Why there will be no connection; a version that is not spoken here is none to speak of. */
-  #faultOf({ version, processor, sint, monitorToGuest, monitorToHost }: InitiateContact): string | null {
-    if (!versions.includes(version) || version > this.#newest) return `version ${busVersionText(version)}`;
-    let fault: string | null = null;
-    if (processor >= this.#synic.processors) fault = `contact from processor ${processor}, which does not exist`;
-    else if (sint >= 16) fault = `contact on interrupt line ${sint}, which does not exist`;
-    else if ((monitorToGuest === 0) !== (monitorToHost === 0)) fault = 'contact with one monitor page instead of two';
-    if (fault !== null) this.#nonsense(fault);
-    return fault;
+    this.#events.connected(contact);
   }
 
   #deliverOffers(): void {
@@ -224,56 +206,21 @@ export class ControlPath {
     this.#post(reply.encodeAllOffersDelivered());
   }
 
-  #share(header: GpadlHeader): void {
-    const channel = this.#channels.get(header.relid);
-    if (!channel) {
-      this.#nonsense(`GPADL for channel ${header.relid}, which was never offered`);
-      this.#post(reply.encodeGpadlCreated(header.relid, header.gpadl, badGpadl));
-    } else if (channel.isRescinded) {
-      // Sent before the guest knew: it waits for an answer, and will tear nothing down.
-      this.#post(reply.encodeGpadlCreated(header.relid, header.gpadl, 0));
-    } else {
-      this.#answerShare(this.#gpadls.begin(header));
-    }
-  }
-
-  #shareMore(body: GpadlBody): void {
-    const step = this.#gpadls.go(body);
-    // Of a withdrawn channel, or nonsense: there is nobody to answer.
-    if (step !== null) this.#answerShare(step);
-  }
-
-  #answerShare(step: GpadlStep): void {
-    if (step.state === 'more') return;
-    if (step.state === 'complete') {
-      this.#post(reply.encodeGpadlCreated(step.gpadl.relid, step.gpadl.handle, 0));
-      return;
-    }
-    this.#nonsense(`GPADL ${step.handle.toString(16)}: ${step.reason}`, this.#channels.get(step.relid));
-    this.#post(reply.encodeGpadlCreated(step.relid, step.handle, badGpadl));
-  }
-
   #tearDown({ relid, gpadl }: GpadlTeardown): void {
-    const known = this.#gpadls.find(gpadl);
-    if (known?.relid === relid) {
-      const channel = this.#channels.get(relid);
-      if (channel?.isOpen && channel.ringGpadl === gpadl) {
-        // The rings go first, whatever the guest says later.
-        this.#nonsense(`teardown of the rings of channel ${relid}, which is open`, channel);
-        this.#shut(channel);
-      }
-      this.#gpadls.remove(gpadl);
-    } else {
-      this.#nonsense(`teardown of GPADL ${gpadl.toString(16)}, which channel ${relid} does not have`);
+    const channel = this.#channels.get(relid);
+    if (channel?.isOpen && channel.ringGpadl === gpadl) {
+      // The rings go first, whatever the guest says later.
+      this.#nonsense(`teardown of the rings of channel ${relid}, which is open`, channel);
+      this.#shut(channel);
     }
-    this.#post(reply.encodeGpadlTorndown(gpadl));
+    this.#sharing.tearDown(relid, gpadl);
   }
 
   #open(request: OpenChannel): void {
     const { relid, openId } = request;
     const channel = this.#channels.get(relid);
     if (channel?.isRescinded) return;
-    const gpadl = this.#gpadls.find(request.gpadl);
+    const gpadl = this.#sharing.find(request.gpadl);
     const fault = this.#openFault(request, channel, gpadl?.relid);
     if (fault !== null || !channel || !gpadl) {
       this.#nonsense(fault ?? 'open', channel);
@@ -329,7 +276,7 @@ export class ControlPath {
     }
     if (!channel.isRescinded) this.#nonsense(`release of channel ${relid}, which was not withdrawn`, channel);
     this.#shut(channel);
-    this.#gpadls.removeOf(relid);
+    this.#sharing.removeOf(relid);
     this.#channels.delete(relid);
     this.#relids.give(relid);
     this.#events.released(channel);
