@@ -2,7 +2,7 @@
 //
 // The simulated host of a whole machine: a real kernel in QEMU, whose VMBus is played by the providers of this process.
 // Used by: scripts, the tests with real kernels. Calls: link.ts (the stream), control/ (the control path), the providers.
-// What QEMU needs for it is described in docs/simulated-host.md.
+// What QEMU needs for it: test/vm/README.md.
 
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
