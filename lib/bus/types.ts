@@ -293,7 +293,7 @@ export interface ListedBinding {
 
 /** Why a device is in use, in words. */
 export interface DeviceUse {
-  /** `mounted`, `swap`, `holder`, `address`, `default-route`, `login`, `master`, `vf-partner`, `node-open`, `console`, `connection`. */
+  /** `mounted`, `swap`, `holder`, `address`, `default-route`, `login`, `master`, `vf-partner`, `node-open`, `hidden`, `console`, `connection`. */
   readonly kind: string;
   readonly detail: string;
   /** Whether `force` overrules it. False where going on would hang or crash the kernel. */
