@@ -56,7 +56,7 @@ export async function moveChannel(
     if (refusal) throw refused(target, refusal, cpuRefusal(target) ? constants.errno.EINVAL : constants.errno.EIO);
   }
   if (dryRun) return { device: id, relid, from: channel.cpu, to: channel.cpu, step, dryRun };
-  const errno = await writeAttribute(path, step.write);
+  const errno = await writeAttribute(root, path, step.write);
   if (errno !== 0) throw explain(target, errno);
   return { device: id, relid, from: channel.cpu, to: readChannel(folder, relid)?.cpu ?? null, step, dryRun };
 }

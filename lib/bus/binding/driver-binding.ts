@@ -148,7 +148,7 @@ async function take(request: Request): Promise<DeviceBinding> {
       replaceRecord(root, record);
       if (!record.persist) guard(root, record);
     };
-    await runSteps(carryOut({ root, id }, steps, noteNewId), options.signal);
+    await runSteps(root, carryOut({ root, id }, steps, noteNewId), options.signal);
     if (driver === uioDriver) await waitForNode(root, id, options.signal);
   } catch (error) {
     await undo(root, record, error);
@@ -173,7 +173,7 @@ async function settleFormer(request: Request): Promise<void> {
   const { root, id, driver } = request;
   const former = formerRecord(request);
   if (former === null) return;
-  if (isStale(former)) await runSteps(giveBack(root, former, {}));
+  if (isStale(former)) await runSteps(root, giveBack(root, former, {}));
   else if (boundDriver(root, id) !== driver) throw heldByOther(id, former);
 }
 
@@ -209,7 +209,7 @@ function recordFor({ id, driver, options }: Request, current: Device): BindingRe
 /** Undoes a half-done taking. What can't be undone stays on record for `hv restore`, and is told with the first error. */
 async function undo(root: string, record: BindingRecord, error: unknown): Promise<void> {
   try {
-    await runSteps(carryBack(root, record, { force: true }));
+    await runSteps(root, carryBack(root, record, { force: true }));
     unguard(root, record.device);
   } catch (second) {
     if (VmbusError.is(error))

@@ -73,7 +73,7 @@ function restoreNow(root: string, record: BindingRecord): void {
     // A simulated tree's control files answer through an event loop, which this process has no more.
     if (
       rootKind(root) !== 'simulated' &&
-      withLockSync(root, record.device, () => runStepsSync(giveBack(root, record, {})))
+      withLockSync(root, record.device, () => runStepsSync(root, giveBack(root, record, {})))
     )
       return;
   } catch {

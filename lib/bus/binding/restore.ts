@@ -41,7 +41,10 @@ export async function restoreDevice(
   }
   const work = async (): Promise<RestoreResult> => {
     const { record, warnings } = orders(root, id, options);
-    return told(warnings, record === null ? nothingToDo(root, id) : await runSteps(giveBack(root, record, options)));
+    return told(
+      warnings,
+      record === null ? nothingToDo(root, id) : await runSteps(root, giveBack(root, record, options)),
+    );
   };
   return withLock(root, id, work, { force: options.force === true });
 }
@@ -60,7 +63,7 @@ export async function restoreRecord(
   }
   // A simulated host takes its tree with it: then nobody holds anything.
   if (isBusGone(root)) return told(['the bus itself is gone'], nothingToDo(root, record.device));
-  return withLock(root, record.device, () => runSteps(giveBack(root, record, options, isDue)));
+  return withLock(root, record.device, () => runSteps(root, giveBack(root, record, options, isDue)));
 }
 
 /** Devices held under a root, and by whom. */

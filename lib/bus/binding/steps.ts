@@ -76,13 +76,13 @@ function isHarmless(target: Target, step: Step, errno: number): boolean {
 }
 
 /** Runs steps off the event loop. An abort is seen between two writes, never within one. */
-export async function runSteps<T>(steps: Generator<Action, T, number>, signal?: AbortSignal): Promise<T> {
+export async function runSteps<T>(root: string, steps: Generator<Action, T, number>, signal?: AbortSignal): Promise<T> {
   let next = steps.next(0);
   while (!next.done) {
     signal?.throwIfAborted();
     const action = next.value;
     let errno = 0;
-    if ('write' in action) errno = await writeAttribute(action.write.path, action.write.write);
+    if ('write' in action) errno = await writeAttribute(root, action.write.path, action.write.write);
     else await pause(action.pauseMs);
     next = steps.next(errno);
   }
@@ -90,12 +90,12 @@ export async function runSteps<T>(steps: Generator<Action, T, number>, signal?: 
 }
 
 /** Runs steps at once, for a process that is about to end. */
-export function runStepsSync<T>(steps: Generator<Action, T, number>): T {
+export function runStepsSync<T>(root: string, steps: Generator<Action, T, number>): T {
   let next = steps.next(0);
   while (!next.done) {
     const action = next.value;
     let errno = 0;
-    if ('write' in action) errno = writeAttributeSync(action.write.path, action.write.write);
+    if ('write' in action) errno = writeAttributeSync(root, action.write.path, action.write.write);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, action.pauseMs);
     next = steps.next(errno);
   }
