@@ -46,6 +46,25 @@ export {
 } from './providers/keyboard.js';
 export type { WaitOptions } from './providers/listeners.js';
 export { type MouseEvent, type MouseOptions, type MouseProvider, mouse } from './providers/mouse.js';
+export type { BlockBytes, Disk } from './providers/storvsp/disk.js';
+export type { DiskOptions, UnitOptions } from './providers/storvsp/disk-choice.js';
+export {
+  type BadBlocks,
+  type FaultyDisk,
+  type FaultyDiskOptions,
+  faultyDisk,
+} from './providers/storvsp/faulty-disk.js';
+export { type FileDisk, type FileDiskOptions, openFileDisk } from './providers/storvsp/file-disk.js';
+export { type MemoryDisk, type MemoryDiskOptions, memoryDisk } from './providers/storvsp/memory-disk.js';
+export type { StorageState } from './providers/storvsp/negotiation.js';
+export type {
+  AttentionName,
+  IdeOptions,
+  ScsiOptions,
+  ScsiProvider,
+  StorageProvider,
+} from './providers/storvsp/types.js';
+export { ide, scsi } from './providers/storvsp.js';
 export type { SynthOptions, SynthProvider } from './providers/synth-session.js';
 export {
   type VideoEvent,

@@ -11,6 +11,8 @@ import { type EchoOptions, echo, echoOptions } from './echo.js';
 import { type IdleOptions, idle, idleOptions } from './idle.js';
 import { type KeyboardOptions, keyboard, keyboardOptions } from './keyboard.js';
 import { type MouseOptions, mouse, mouseOptions } from './mouse.js';
+import type { IdeOptions, ScsiOptions } from './storvsp/types.js';
+import { ide, ideOptions, scsi, scsiOptions } from './storvsp.js';
 import { type VideoOptions, video, videoOptions } from './video.js';
 
 /** A device named as plain data. */
@@ -56,6 +58,16 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     summary: 'a screen, as far as its channel tells',
     options: videoOptions,
     make: (options) => video(options as VideoOptions),
+  },
+  scsi: {
+    summary: 'a SCSI controller with disks in files or memory, for guests with a kernel',
+    options: scsiOptions,
+    make: (options) => scsi(options as ScsiOptions),
+  },
+  ide: {
+    summary: 'an IDE disk in a file or memory, for guests with a kernel',
+    options: ideOptions,
+    make: (options) => ide(options as IdeOptions),
   },
   idle: {
     summary: 'stands in the tree as a device of any class, and answers nothing',

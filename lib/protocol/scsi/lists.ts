@@ -67,8 +67,9 @@ export function encodeUnmap(extents: readonly BlockExtent[]): Uint8Array {
 export function decodeUnmap(bytes: Uint8Array): BlockExtent[] | null {
   if (bytes.length < listHeaderBytes) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const listEnd = listHeaderBytes + view.getUint16(2);
-  if (listEnd > bytes.length || view.getUint16(0) + 2 < listEnd) return null;
+  const listBytes = view.getUint16(2);
+  const listEnd = listHeaderBytes + listBytes;
+  if (listEnd > bytes.length || (listBytes > 0 && view.getUint16(0) + 2 < listEnd)) return null;
   const extents: BlockExtent[] = [];
   for (let at = listHeaderBytes; at + extentBytes <= listEnd; at += extentBytes)
     extents.push({ lba: view.getBigUint64(at), blocks: view.getUint32(at + 8) });
