@@ -11,6 +11,7 @@ export {
   echoCommandBytes,
   encodeEchoCommand,
 } from '../protocol/echo.js';
+export { portOfService, serviceOfPort } from '../protocol/hvsock.js';
 export type { MouseButton } from '../protocol/mouse-report.js';
 export { isKeyName, type KeyName, keyNames } from '../protocol/scan-codes.js';
 export type { KeyboardLeds } from '../protocol/synth-keyboard.js';
@@ -37,6 +38,14 @@ export {
   dynamicMemory,
 } from './providers/dynamic-memory.js';
 export { type EchoOptions, echo } from './providers/echo.js';
+export {
+  type HvSock,
+  type HvSockHandler,
+  type HvSockListener,
+  type HvSockOptions,
+  hvSock,
+} from './providers/hvsock.js';
+export type { HvSocket } from './providers/hvsock-session.js';
 export { type IdleOptions, idle } from './providers/idle.js';
 export {
   type KeyboardEvent,
