@@ -16,8 +16,9 @@ import type { AttachedRing } from '../control/attached-ring.js';
 import { ControlPath } from '../control/control-path.js';
 import type { Gpadl } from '../control/gpadl-table.js';
 import { type DeviceSurroundings, HostedBusDevice, type RingHooks } from '../control/hosted-device.js';
-import type { OfferedChannel } from '../control/types.js';
+import type { OfferedChannel, Synic } from '../control/types.js';
 import { checkProvider } from '../providers/provider-options.js';
+import type { Recorder } from '../recording/recorder.js';
 import type { BusService, HostChannel, HostedDevice, HostTrouble, Provider, ServiceBus } from '../types.js';
 import { guestMemoryOf, MappedMemory, type PhysicalMemory, StreamMemory } from './guest-memory.js';
 import { Link } from './link.js';
@@ -36,6 +37,8 @@ export interface QemuHostOptions {
   readonly memoryFile?: string;
   /** Newest protocol version to agree to, `major << 16 | minor`. Default 5.3. */
   readonly newestVersion?: number;
+  /** Writes down the control messages. Its providers are recorded by {@link Recorder.of}. */
+  readonly recorder?: Recorder;
   /** Told when a guest breaks the rules (else a process warning) or a provider throws (else thrown, uncaught). */
   readonly onTrouble?: (trouble: HostTrouble) => void;
   /** The machine was reset, or a new kernel took it over: everything was closed. */
@@ -50,6 +53,7 @@ const optionNames: readonly (keyof QemuHostOptions)[] = [
   'stream',
   'memoryFile',
   'newestVersion',
+  'recorder',
   'onTrouble',
   'onReset',
   'onEnd',
@@ -88,14 +92,17 @@ export class QemuHost implements AsyncDisposable {
     });
     this.#link = new Link(options.stream, {
       hello: () => undefined,
-      message: (bytes) => this.#control.onMessage(bytes),
+      message: (bytes) => {
+        options.recorder?.control('control-from-guest', bytes);
+        this.#control.onMessage(bytes);
+      },
       signal: (connection) => this.#signalled(this.#control.channelOf(connection)),
       reset: () => this.#control.lose(),
       closed: (error) => this.#onEnd(error),
     });
     this.#memory = this.#mapped === null ? new StreamMemory(this.#link) : new MappedMemory(this.#binding, this.#mapped);
     this.#control = new ControlPath(
-      this.#link,
+      synicWithEar(this.#link, options.recorder),
       {
         connected: () => undefined,
         lost: () => this.#lost(),
@@ -318,6 +325,22 @@ export class QemuHost implements AsyncDisposable {
         throw trouble.error;
       });
   }
+}
+
+function synicWithEar(link: Link, recorder: Recorder | undefined): Synic {
+  if (recorder === undefined) return link;
+  return {
+    get processors() {
+      return link.processors;
+    },
+    post(processor, sint, message) {
+      recorder.control('control-to-guest', message);
+      link.post(processor, sint, message);
+    },
+    interrupt: (processor, sint, relid) => link.interrupt(processor, sint, relid),
+    listen: (connectionId) => link.listen(connectionId),
+    unlisten: (connectionId) => link.unlisten(connectionId),
+  };
 }
 
 function checkOptions(options: QemuHostOptions): void {
