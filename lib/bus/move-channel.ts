@@ -15,7 +15,7 @@ import { readSmallFileOrNull } from './read/attributes.js';
 import { readChannel } from './read/channel-reader.js';
 import { parseCpuList } from './read/cpu-list.js';
 import { devicePath, readDevice } from './read/device-reader.js';
-import { rootKind, snapshotError, under } from './root.js';
+import { requireWritable, rootKind, under } from './root.js';
 import type { ChannelMove, Device, MoveChannelOptions } from './types.js';
 import { writeAttribute } from './write-attribute.js';
 
@@ -49,7 +49,7 @@ export async function moveChannel(
   const path = `${channel.path}/cpu`;
   const step = { what: `send the interrupts of channel ${relid} to CPU ${cpu}`, path, write: String(cpu) };
   const target = { root, id, relid, cpu, path };
-  if (!dryRun && rootKind(root) === 'snapshot') throw snapshotError(id, 'move a channel');
+  if (!dryRun) requireWritable(root, id, 'move a channel');
   // A simulated tree's file takes any text, and its host puts back what it refuses: ask before.
   if (dryRun || rootKind(root) === 'simulated') {
     const refusal = foresee(target);

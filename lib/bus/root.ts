@@ -3,7 +3,7 @@
 // The root that every path goes through: a guest's `/`, the folder of a simulated host, or a captured snapshot.
 // Called by everything in lib/bus that opens a file.
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { invalidType, VmbusError } from '../errors.js';
@@ -54,8 +54,35 @@ export function busFolder(root: string): string {
   });
 }
 
+/** f_type of sysfs: statfs(2). */
+const sysfsType = 0x6265_6572;
+/** A file in a tree that says: made for tests, may be written to. */
+const testMark = 'run/vmbus/test-tree';
+
+/**
+ * Refuses to change anything in a tree that nobody stands behind. A kernel does in its sysfs, wherever that is mounted, and a
+ * simulated host in its folder; any other folder with the same names is a copy: a backup, an unpacked image, a snapshot cut in
+ * half. Writes there move no device, and records of them would be lies. What is made for tests says so by a file: that is no
+ * protection against a hostile tree, and need not be. Such a tree could as well hold a host's mark; that no write leaves
+ * a root is seen to where things are written.
+ * @throws ERR_VMBUS_UNSUPPORTED
+ */
+export function requireWritable(root: string, device: string, action: string): void {
+  const kind = rootKind(root);
+  if (kind === 'snapshot') throw snapshotError(device, action);
+  const bus = under(root, 'sys/bus/vmbus');
+  // Where the bus has gone there is nothing to write to; who asks for it says so.
+  if (root === '/' || kind === 'simulated' || !existsSync(bus) || existsSync(under(root, testMark))) return;
+  if (statfsSync(bus).type === sysfsType) return;
+  throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `the tree in ${root} is only a copy of a guest's: it can't ${action}`, {
+    device,
+    path: root,
+    hint: 'run the command in the guest, or against a simulated host: `hv --sim COMMAND`',
+  });
+}
+
 /** The refusal to change anything in a snapshot. */
-export function snapshotError(device: string, action: string): VmbusError {
+function snapshotError(device: string, action: string): VmbusError {
   return new VmbusError('ERR_VMBUS_UNSUPPORTED', `a snapshot is only to be read: it can't ${action}`, {
     device,
     hint: 'run the command in the guest, or against a simulated host: `hv --sim COMMAND`',

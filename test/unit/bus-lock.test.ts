@@ -139,7 +139,7 @@ test('releasing leaves a lock that is another process’s by now', async () => {
 
 test('a lock that can not be written is a storage error that names its folder', async () => {
   await using scene = await Scene.make();
-  scene.tree.write('run/vmbus', 'in the way');
+  scene.tree.write(bindings, 'in the way');
 
   await assert.rejects(
     withLock(scene.tree.root, scene.device.id, async () => {}),

@@ -40,6 +40,8 @@ export class BusTree implements Disposable {
     for (const folder of ['sys/bus/vmbus/devices', 'sys/bus/vmbus/drivers', acpi, 'proc', 'dev', 'run'])
       this.folder(folder);
     this.write('sys/bus/vmbus/hibernation', '0\n');
+    // No kernel stands behind this tree; what binds in it does so on purpose.
+    this.write('run/vmbus/test-tree', '');
     this.write('proc/sys/kernel/osrelease', '6.12.107+deb13-cloud-amd64\n');
   }
 

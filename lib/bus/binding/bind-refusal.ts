@@ -15,7 +15,7 @@ import { driverFolder, type Step, uioDriver } from './plan.js';
 
 /** ENOTSUPP, which the kernel keeps for itself and here lets slip out. */
 const notSupported = 524;
-const { EACCES, EPERM, EROFS, EBUSY, ENODEV, ENOENT, ENOMEM, EAGAIN } = constants.errno;
+const { EACCES, EPERM, EROFS, EBUSY, ELOOP, ENODEV, ENOENT, ENOMEM, EAGAIN, EXDEV } = constants.errno;
 
 /** The error for a driver that this kernel has not loaded. */
 export function moduleMissing(device: Guid, driver: string): VmbusError {
@@ -50,6 +50,10 @@ export function refusal(target: { readonly root: string; readonly id: Guid }, st
       `only root may ${step.what} (${step.path})`,
       'run the command as root (`sudo hv …`)',
     );
+  }
+  if (errno === ELOOP || errno === EXDEV) {
+    const message = `${step.path} leads out of the tree by a link: nothing was written there`;
+    return error('ERR_VMBUS_UNSUPPORTED', target, step, errno, message, `see \`namei ${step.path}\``);
   }
   if (devicePath(root, id) === null) return deviceGone(root, id);
   if (errno === ENOENT && !existsSync(driverFolder(root, step.driver))) return moduleMissing(id, step.driver);

@@ -14,7 +14,7 @@ import type { Guid } from '../../guid.js';
 import { checkDevice } from '../check-arguments.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
-import { rootKind, snapshotError } from '../root.js';
+import { requireWritable } from '../root.js';
 import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse } from '../types.js';
 import { deviceUses } from '../use/device-use.js';
 import { deviceGone, moduleMissing } from './bind-refusal.js';
@@ -58,7 +58,7 @@ export async function bindDevice(
 ): Promise<DeviceBinding> {
   const request = checkRequest(device, options);
   request.options.signal?.throwIfAborted();
-  if (rootKind(request.root) === 'snapshot') throw snapshotError(request.id, 'bind a device');
+  requireWritable(request.root, request.id, 'bind a device');
   if (request.options.dryRun === true) {
     formerRecord(request);
     const { current, uses } = examine(request);

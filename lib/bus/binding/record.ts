@@ -14,6 +14,8 @@ import {
   linkSync,
   openSync,
   readFileSync,
+  readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -22,9 +24,10 @@ import {
 import { VmbusError } from '../../errors.js';
 import { type Guid, isGuid, parseGuid } from '../../guid.js';
 import { listFolder } from '../read/attributes.js';
+import { isInside } from '../root.js';
 import { errorCode, errorNumber } from '../system-error.js';
 import type { BindingRecord, DamagedRecord } from '../types.js';
-import { prepareFolder, recordFolder, recordPath, storageError, syncFolder } from './record-folder.js';
+import { isTrusted, prepareFolder, recordFolder, recordPath, storageError, syncFolder } from './record-folder.js';
 import { isRecord, parseRecord } from './record-format.js';
 
 /** What there is on record of a device. */
@@ -42,7 +45,7 @@ export function findRecord(root: string, device: Guid): FoundRecord {
   const path = recordPath(root, device);
   const damaged = (reason: string): FoundRecord => ({ kind: 'damaged', damage: { device, path, reason } });
   try {
-    const record = parseRecord(readRecordFile(path));
+    const record = parseRecord(readRecordFile(root, path));
     if (record === null) return damaged('it holds no sound record');
     return record.device === device ? { kind: 'sound', record } : damaged(`it is about ${record.device}`);
   } catch (error) {
@@ -119,12 +122,15 @@ export function putAside(root: string, device: Guid): string {
   return aside;
 }
 
-function readRecordFile(path: string): string {
+function readRecordFile(root: string, path: string): string {
   // No link is followed, and no pipe waited for.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Error('it is no regular file');
+    const real = readlinkSync(`/proc/self/fd/${fd}`);
+    if (!isInside(realpathSync.native(root), real)) throw new Error('it is outside of the root, by a link');
+    if (!isTrusted(stat.uid)) throw new Error(`it belongs to user ${stat.uid}`);
     if (stat.size > longestBytes) throw new Error('it is too long');
     return readFileSync(fd, 'utf8');
   } finally {

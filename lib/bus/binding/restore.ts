@@ -9,7 +9,7 @@ import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice, checkRestoreOptions } from '../check-arguments.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
-import { resolveRoot, rootKind, snapshotError, under } from '../root.js';
+import { requireWritable, resolveRoot, under } from '../root.js';
 import type { BindingRecord, DamagedRecord, Device, ListedBinding, RestoreOptions, RestoreResult } from '../types.js';
 import { assumedRecord } from './assumed-record.js';
 import { deviceGone } from './bind-refusal.js';
@@ -34,7 +34,7 @@ export async function restoreDevice(
 ): Promise<RestoreResult> {
   const { root, id } = checkDevice(device);
   checkRestoreOptions(options);
-  if (rootKind(root) === 'snapshot') throw snapshotError(id, 'give a device back');
+  requireWritable(root, id, 'give a device back');
   if (options.dryRun === true || isBusGone(root)) {
     const { record, warnings } = orders(root, id, options);
     return told(warnings, record === null ? nothingToDo(root, id) : await restoreRecord(root, record, options));
@@ -93,6 +93,7 @@ export async function restoreStale(root?: string): Promise<readonly (RestoreResu
     if (found.kind === 'damaged') results.push(damagedError(found.damage));
     if (found.kind !== 'sound' || !isStale(found.record)) continue;
     try {
+      requireWritable(tree, found.record.device, 'give a device back');
       results.push(await restoreRecord(tree, found.record, {}, isStale));
     } catch (error) {
       if (!VmbusError.is(error)) throw error;

@@ -34,8 +34,10 @@ export function devicePath(root: string, id: Guid): string | null {
 
 /** Driver that has the device now; null for none, also when the device is gone. */
 export function boundDriver(root: string, id: Guid): string | null {
+  const path = devicePath(root, id);
+  if (path === null) return null;
   try {
-    return basename(readlinkSync(under(root, 'sys/bus/vmbus/devices', id, 'driver')));
+    return basename(readlinkSync(`${path}/driver`));
   } catch {
     return null;
   }
