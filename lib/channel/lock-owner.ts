@@ -4,6 +4,7 @@
 // Called by: open-errors.ts. Source: proc_locks(5); the addon takes a flock(2) on the node.
 
 import { readFileSync, statSync } from 'node:fs';
+import { makeDeviceNumber } from '../bus/use/device-number.js';
 
 /** Process that holds a lock on the file; null where none can be seen, as for one outside our container. */
 export function lockOwner(path: string): number | null {
@@ -21,14 +22,8 @@ export function ownerIn(locks: string, device: number, inode: number): number | 
     const match = /^\d+: FLOCK +ADVISORY +WRITE +(\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /.exec(line);
     if (match === null) continue;
     const [pid, major, minor, locked] = [match[1], `0x${match[2]}`, `0x${match[3]}`, match[4]].map(Number);
-    if (locked !== inode || numberOf(major ?? 0, minor ?? 0) !== device) continue;
+    if (locked !== inode || makeDeviceNumber(major ?? 0, minor ?? 0) !== device) continue;
     return pid === undefined || pid === 0 ? null : pid;
   }
   return null;
-}
-
-// A device number as stat(2) gives it: makedev(3) of glibc and musl.
-function numberOf(major: number, minor: number): number {
-  const low = (BigInt(major & 0xfff) << 8n) | BigInt(minor & 0xff);
-  return Number(low | (BigInt(minor & ~0xff) << 12n) | (BigInt(major & ~0xfff) << 32n));
 }

@@ -117,8 +117,8 @@ function complete(finding: Finding, path: string): Finding {
   }
 }
 
-// The kernel makes a node when the device appears, and nobody makes it again.
-function remakeNode(path: string): string {
+/** What to do about a wrong node: the kernel makes it when the device appears, and nobody makes it again. */
+export function remakeNode(path: string): string {
   const uio = /^\/dev\/(uio\d+)$/.exec(path)?.[1];
   if (uio === undefined)
     return `${wrongKind.hint} ${path}; the simulated host makes it anew when it is started again (hv sim)`;

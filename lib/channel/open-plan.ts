@@ -3,7 +3,7 @@
 // What is to be opened and mapped of a device, from what its tree says now: a device that a script holds may be old.
 // Called by: open.ts. Source: drivers/uio/uio_hv_generic.c (map 0 holds both rings), Documentation/ABI/stable/sysfs-bus-vmbus.
 
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { GARBAGE } from '../bus/read/attributes.js';
 import { readDevice } from '../bus/read/device-reader.js';
 import type { ChannelAttributes, Device, UioAttributes } from '../bus/types.js';
@@ -11,11 +11,14 @@ import { VmbusError } from '../errors.js';
 import type { OpenPlan } from '../native/binding.js';
 import { rescindedError } from './close-reasons.js';
 import { corruptAttribute, DevicePlace, isMonitorId, isRelid } from './device-place.js';
+import { checkNodeNumber, uioNumber } from './node-number.js';
 import type { OpenChannelOptions } from './types.js';
 
 /** Everything that opening needs to know beforehand. */
 export interface ChannelPlan {
   readonly nodePath: string;
+  /** Device number of the node; null for a simulated one. */
+  readonly nodeNumber: number | null;
   readonly place: DevicePlace;
   readonly relid: number;
   readonly monitorId: number | null;
@@ -24,7 +27,7 @@ export interface ChannelPlan {
 
 /**
  * Reads the device again and plans its opening.
- * @throws VmbusError ERR_VMBUS_NO_DEVICE, ERR_VMBUS_NOT_BOUND, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_CORRUPT
+ * @throws VmbusError ERR_VMBUS_NO_DEVICE, ERR_VMBUS_NOT_BOUND, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_CORRUPT, ERR_VMBUS_NODE_KIND
  */
 export function planOf(
   known: Pick<Device, 'root' | 'id'>,
@@ -41,6 +44,8 @@ export function planOf(
   const isSimulated = isSocket(uio.node);
   if (!isSimulated && options.force !== true) place.checkHazards('open', device.id);
   const monitorId = monitorIdOf(device, primary);
+  const nodeNumber = isSimulated ? null : uioNumber(device);
+  checkNodeNumber(device.id, uio.node, nodeNumber, 'before');
   const native: OpenPlan = {
     ringBytes: isSimulated ? 0 : ringBytesOf(device, uio),
     ringFile: isSimulated ? '' : ringFileOf(device, place, options),
@@ -49,18 +54,25 @@ export function planOf(
     exclusive: options.shared !== true,
     timeoutMs: Math.ceil(timeoutMs),
   };
-  return { nodePath: uio.node, place, relid, monitorId, native };
+  return { nodePath: uio.node, nodeNumber, place, relid, monitorId, native };
 }
 
 /**
  * After the open: whether the node still is that device's, on the same channel.
- * @throws VmbusError ERR_VMBUS_RESCINDED where it was withdrawn while it was opened, also if it was offered again
+ * @throws VmbusError ERR_VMBUS_RESCINDED where it was withdrawn while it was opened, also if it was offered again;
+ * ERR_VMBUS_NODE_KIND where the node was replaced
  */
-export function checkUnchanged({ place, nodePath, relid }: ChannelPlan, id: Device['id']): void {
+export function checkUnchanged({ place, nodePath, nodeNumber, relid }: ChannelPlan, id: Device['id']): void {
   const device = readDevice(place.root, id);
   const primary = device === null ? undefined : primaryOf(device);
   const isSame = device?.uio?.node === nodePath && (primary?.relid ?? device.relid) === relid;
-  if (!isSame) throw rescindedError({ device: id, relid });
+  if (!isSame || (nodeNumber !== null && !hasNode(device, nodeNumber))) throw rescindedError({ device: id, relid });
+  checkNodeNumber(id, nodePath, nodeNumber, 'after');
+}
+
+// Both go with the device, the node a little later or earlier.
+function hasNode(device: Device, number: number): boolean {
+  return uioNumber(device) === number && existsSync(device.uio?.node ?? '');
 }
 
 function primaryOf(device: Device): ChannelAttributes | undefined {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, symlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { deviceUses, openBus } from '../../dist/bus/index.js';
-import { makeDeviceNumber } from '../../dist/bus/use/device-number.js';
+import { makeDeviceNumber, showDeviceNumber } from '../../dist/bus/use/device-number.js';
 import { acpi, BusTree, balloonId, kvpId, scsiId } from './bus-tree.js';
 
 /** Numbers of nodes that every machine has: /dev/null, /dev/full. */
@@ -115,7 +115,13 @@ describe('a node that is mapped', () => {
   });
 });
 
-test('a device number is put together as stat(2) does', () => {
-  assert.equal(makeDeviceNumber(1, 3), 0x103);
-  assert.equal(makeDeviceNumber(240, 0x12345), 0x1230f045);
+test('a device number is put together as stat(2) does, and taken apart again', () => {
+  for (const [major, minor, number] of [
+    [1, 3, 0x103],
+    [240, 0x12345, 0x1230f045],
+    [0x1fff, 1, 0x1000_000f_ff01],
+  ] as const) {
+    assert.equal(makeDeviceNumber(major, minor), number);
+    assert.equal(showDeviceNumber(number), `${major}:${minor}`);
+  }
 });

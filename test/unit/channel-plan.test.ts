@@ -31,6 +31,8 @@ interface Tree {
   readonly monitorId?: string;
   readonly driver?: string;
   readonly uio?: string | null;
+  /** Device number, as sysfs prints it. */
+  readonly dev?: string;
 }
 
 /** A tree with one bound device on a Debian kernel of that version. */
@@ -50,7 +52,7 @@ function treeOf(version: string, tree: Tree = {}): Device {
 /** What the kernel shows of the device from now on. */
 function offer(path: string, tree: Tree): void {
   rmSync(path, { recursive: true, force: true });
-  const { relid = '7', monitorId = '3', driver = 'uio_hv_generic', uio = 'uio0', map0 = '0x22000' } = tree;
+  const { relid = '7', monitorId = '3', driver = 'uio_hv_generic', uio = 'uio0', map0 = '0x22000', dev } = tree;
   file(join(path, 'id'), `${relid}\n`);
   file(join(path, 'monitor_id'), `${monitorId}\n`);
   file(join(path, `channels/${relid}/subchannel_id`), '0\n');
@@ -60,6 +62,7 @@ function offer(path: string, tree: Tree): void {
   if (uio === null) return;
   mkdirSync(join(path, 'uio', uio), { recursive: true });
   if (map0 !== null) file(join(path, 'uio', uio, 'maps/map0/size'), `${map0}\n`);
+  if (dev !== undefined) file(join(path, 'uio', uio, 'dev'), `${dev}\n`);
 }
 
 const unsupported = { code: 'ERR_VMBUS_UNSUPPORTED' };
@@ -168,6 +171,60 @@ describe('a device that was offered again since it was read', () => {
       assert.throws(() => checkUnchanged(plan, device.id), { code: 'ERR_VMBUS_RESCINDED', device: guid, channel: 7 });
     });
   }
+});
+
+/** Puts something else in the place of the node. */
+function replaceNode(device: Device, target: string): void {
+  const node = join(device.root, 'dev/uio0');
+  rmSync(node);
+  symlinkSync(target, node);
+}
+
+describe('a node that is another device than sysfs says', () => {
+  const numberOfNull = { dev: '1:3' };
+  const wrongNode = { code: 'ERR_VMBUS_NODE_KIND', device: guid, hint: /mknod|ls -lL/ };
+
+  it('is not opened: that could have effects', () => {
+    const device = treeOf('6.12.117', { dev: '240:0' });
+    replaceNode(device, '/dev/null');
+
+    assert.throws(() => planOf(device, {}, 1), {
+      ...wrongNode,
+      message: /dev\/uio0 is device 1:3, and not 240:0/,
+      facts: { found: '1:3', expected: '240:0' },
+    });
+  });
+
+  it('is not taken for the right one when it was put there during the open', () => {
+    const device = treeOf('6.12.117', numberOfNull);
+    replaceNode(device, '/dev/null');
+    const plan = planOf(device, {}, 1);
+    checkUnchanged(plan, device.id);
+
+    replaceNode(device, '/dev/full');
+    assert.throws(() => checkUnchanged(plan, device.id), wrongNode);
+    replaceNode(device, join(device.path, 'id'));
+    assert.throws(() => checkUnchanged(plan, device.id), wrongNode);
+  });
+
+  it('is taken for a device that was withdrawn where the node went during the open, or sysfs has another number now', () => {
+    const device = treeOf('6.12.117', numberOfNull);
+    replaceNode(device, '/dev/null');
+    const plan = planOf(device, {}, 1);
+
+    offer(device.path, { dev: '1:7' });
+    assert.throws(() => checkUnchanged(plan, device.id), { code: 'ERR_VMBUS_RESCINDED' });
+    offer(device.path, numberOfNull);
+    rmSync(join(device.root, 'dev/uio0'));
+    assert.throws(() => checkUnchanged(plan, device.id), { code: 'ERR_VMBUS_RESCINDED' });
+  });
+
+  it('is opened when it is the right one, and left to the open when it is none at all', () => {
+    const device = treeOf('6.12.117', numberOfNull);
+    planOf(device, {}, 1);
+    replaceNode(device, '/dev/null');
+    planOf(device, {}, 1);
+  });
 });
 
 /** A channel on a real device of that kernel, with a subchannel 8 that has a ring. */
