@@ -36,13 +36,24 @@ const dead = { pid: process.pid, pidStart: 1, bootId: 'another' };
 const numbered = (use: string): string => JSON.stringify({ ...dead, use });
 const uses = ['11111111-0000-4000-8000-000000000001', '11111111-0000-4000-8000-000000000002'] as const;
 /** What dead processes can leave, by what follows the name of the lock. */
-const leftovers: readonly (readonly [what: string, files: Readonly<Record<string, string>>])[] = [
-  ['nothing', {}],
-  ['a lock', { '': JSON.stringify(dead) }],
-  ['an empty lock', { '': '' }],
-  ['a lock and an heir', { '': numbered(uses[0]), [`.after.${uses[0]}`]: numbered(uses[1]) }],
-  ['an heir of nobody', { [`.after.${uses[0]}`]: numbered(uses[1]) }],
-];
+const leftovers = {
+  nothing: {},
+  'a lock': { '': JSON.stringify(dead) },
+  'an empty lock': { '': '' },
+  'a lock and an heir': { '': numbered(uses[0]), [`.after.${uses[0]}`]: numbered(uses[1]) },
+  'an heir of nobody': { [`.after.${uses[0]}`]: numbered(uses[1]) },
+} as const;
+/** What was left, and what two others do while the first takes the lock: keep it, or let it go at once. */
+const cases = [
+  ['nothing', 'hold', 'hold'],
+  ['a lock', 'hold', 'hold'],
+  ['a lock', 'hold', 'pass'],
+  ['a lock', 'pass', 'hold'],
+  ['an empty lock', 'hold', 'hold'],
+  ['a lock and an heir', 'hold', 'hold'],
+  ['a lock and an heir', 'pass', 'hold'],
+  ['an heir of nobody', 'hold', 'pass'],
+] as const;
 
 /** Several who want the lock of one device, and the most who had it at a time. */
 class Contest {
@@ -86,39 +97,34 @@ class Contest {
 }
 
 describe('of three who want the lock at once, one has it', () => {
-  for (const [what, files] of leftovers) {
-    for (const [second, third] of [
-      ['hold', 'hold'],
-      ['hold', 'pass'],
-      ['pass', 'hold'],
-    ] as const) {
-      test(`over ${what}, when the second would ${second} it and the third ${third} it, in every order of steps`, async () => {
-        await using scene = await Scene.make();
-        const contests: Contest[] = [];
-        let calls = 1;
-        for (let first = 0; first < calls; first++) {
-          for (let next = first + 1; next <= calls; next++) {
-            const device = parseGuid(`52510a2d-0000-4000-8000-${String(contests.length).padStart(12, '0')}`);
-            for (const [end, text] of Object.entries(files)) scene.tree.write(`${bindings}/${device}.lock${end}`, text);
-            const contest = new Contest(scene.tree.root, device);
-            contests.push(contest);
-            const made = interleave(contest.hold, (call) => {
-              if (call === first) contest[second]();
-              if (call === next) contest[third]();
-            });
-            calls = Math.max(calls, Math.min(made, 16));
-            contest.hold();
-            await new Promise((resolve) => setImmediate(resolve));
-            contest.end();
-            assert.equal(contest.most, 1, `before steps ${first} and ${next}`);
-          }
+  for (const [what, second, third] of cases) {
+    test(`over ${what}, when the second would ${second} it and the third ${third} it, in every order of steps`, async () => {
+      await using scene = await Scene.make();
+      const contests: Contest[] = [];
+      let calls = 1;
+      for (let first = 0; first < calls; first++) {
+        for (let next = first + 1; next <= calls; next++) {
+          const device = parseGuid(`52510a2d-0000-4000-8000-${String(contests.length).padStart(12, '0')}`);
+          const lock = `${bindings}/${device}.lock`;
+          for (const [end, text] of Object.entries(leftovers[what])) scene.tree.write(`${lock}${end}`, text);
+          const contest = new Contest(scene.tree.root, device);
+          contests.push(contest);
+          const made = interleave(contest.hold, (call) => {
+            if (call === first) contest[second]();
+            if (call === next) contest[third]();
+          });
+          calls = Math.max(calls, Math.min(made, 16));
+          contest.hold();
+          await new Promise((resolve) => setImmediate(resolve));
+          contest.end();
+          assert.equal(contest.most, 1, `before steps ${first} and ${next}`);
         }
-        await Promise.all(contests.flatMap(({ done }) => done));
+      }
+      await Promise.all(contests.flatMap(({ done }) => done));
 
-        assert.deepEqual([...new Set(contests.map(({ most }) => most))], [1]);
-        assert.deepEqual(scene.records, []);
-      });
-    }
+      assert.deepEqual([...new Set(contests.map(({ most }) => most))], [1]);
+      assert.deepEqual(scene.records, []);
+    });
   }
 });
 
