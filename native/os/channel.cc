@@ -84,13 +84,28 @@ int32_t Channel::Unusable() const {
 // Others may have masked the ring since: a kernel with its wake, a second process that opened the
 // node as well.
 bool Channel::IsArmed() const {
-  if (!armed_ || armed_at_wake_ != link_->wakes.load(std::memory_order_relaxed)) return false;
-  return ControlWords(memory_.in).Load<Edge::kUnordered>(Word::kInterruptMask) == 0;
+  return armed_ && armed_at_wake_ == link_->wakes.load(std::memory_order_relaxed) && !IsMasked();
+}
+
+bool Channel::IsMasked() const {
+  return ControlWords(memory_.in).Load<Edge::kUnordered>(Word::kInterruptMask) != 0;
+}
+
+// Whoever unmasked the ring: we, when we armed it, or a kernel, with the doorbell of any channel of
+// the device.
+void Channel::Disarm() {
+  if (!armed_ && IsMasked()) return;
+  armed_ = false;
+  reader_.Mask();
 }
 
 // The ring looked empty. 0 = and stays so until a wake, 1 = look again.
 int32_t Channel::ArmOrContinue() {
-  if (!arming_ || IsArmed()) return 0;
+  if (!arming_) {
+    Disarm();
+    return 0;
+  }
+  if (IsArmed()) return 0;
   const uint64_t wakes = link_->wakes.load(std::memory_order_relaxed);
   armed_ = reader_.Arm();
   if (!armed_) return 1;
@@ -134,10 +149,7 @@ int32_t Channel::DrainOnce(std::span<std::byte> arena, std::span<int32_t> index,
     index[0] = static_cast<int32_t>(batch.needed);
     return kArenaTooSmall;
   }
-  if (armed_) {
-    armed_ = false;
-    reader_.Mask();
-  }
+  Disarm();
   if (reader_.Publish()) Signal();
   return static_cast<int32_t>(batch.count);
 }
@@ -230,11 +242,13 @@ int32_t Channel::SetArming(bool on) {
   const std::lock_guard lock(gate_);
   if (const int32_t status = Unusable(); status != 0) return status;
   arming_ = on;
-  if (!on) {
-    armed_ = false;
-    reader_.Mask();
-  }
+  if (!on) Disarm();
   return 0;
+}
+
+void Channel::SettleMask() {
+  const std::lock_guard lock(gate_);
+  if (Unusable() == 0 && !armed_) Disarm();
 }
 
 void Channel::Signal() {

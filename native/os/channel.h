@@ -87,6 +87,9 @@ class Channel {
   // Whether an empty drain unmasks (default). Off for subchannels on kernels where their interrupts
   // do harm; those are polled: an empty drain answers 0 and no wake will follow.
   [[nodiscard]] int32_t SetArming(bool on);
+  // After a wake: masks the ring again unless it is armed. A doorbell of one channel makes some
+  // kernels unmask the rings of all channels of the device.
+  void SettleMask();
 
   [[nodiscard]] bool Inspect(ChannelInspection* out);
   bool IsOpen();
@@ -105,7 +108,9 @@ class Channel {
 
  private:
   int32_t Unusable() const;  // 0, kClosed or kRescinded
+  bool IsMasked() const;
   bool IsArmed() const;
+  void Disarm();
   int32_t ArmOrContinue();
   int32_t DrainOnce(std::span<std::byte> arena, std::span<int32_t> index, uint32_t max_packets);
   int32_t WriteRow(std::span<const std::byte> arena, const int32_t* row);
