@@ -4,10 +4,11 @@
 // Called by: open.ts, attach.ts (make it), channel-core.ts (members). Calls: native/binding.
 // A wake can be lost: the kernel drops interrupts while it resets a callback. So while somebody waits, a slow timer looks too.
 
+import { VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
 import { type Binding, LeaseEvent, LeaseInspect } from '../native/binding.js';
 import { Claim } from './claim.js';
-import { closedError, rescindedError } from './close-reasons.js';
+import { type ChannelName, closedError, nameOf, rescindedError } from './close-reasons.js';
 import type { DevicePlace } from './device-place.js';
 import type { CloseReason } from './types.js';
 
@@ -140,9 +141,14 @@ export class Lease {
   }
 
   #reasonFor(member: LeaseMember): CloseReason {
-    return this.#event === LeaseEvent.rescinded
-      ? { by: 'rescind', error: rescindedError(member) }
-      : { by: 'owner', error: closedError(member, 'owner') };
+    switch (this.#event) {
+      case LeaseEvent.rescinded:
+        return { by: 'rescind', error: rescindedError(member) };
+      case LeaseEvent.unsignalled:
+        return { by: 'error', error: unsignalledError(member) };
+      default:
+        return { by: 'owner', error: closedError(member, 'owner') };
+    }
   }
 
   #tick(): void {
@@ -156,4 +162,17 @@ export class Lease {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
+}
+
+// The kernel stores into the ring of every channel that the host offers when it signals, and one has none.
+function unsignalledError(name: ChannelName): VmbusError {
+  const text =
+    `The host can't be told of packets on ${nameOf(name)}: it offered a subchannel that the kernel has not opened, ` +
+    'and a doorbell would crash the guest';
+  return new VmbusError('ERR_VMBUS_UNSUPPORTED', text, {
+    device: name.device,
+    channel: name.relid,
+    facts: { feature: 'doorbell beside a subchannel that is not open' },
+    hint: `hv channels ${name.device} shows which one; dmesg | grep uio_hv_generic says why. Ask the host for fewer`,
+  });
 }

@@ -59,6 +59,11 @@ export const LeaseEvent = {
   rescinded: 1,
   /** The lease's owner, in another environment, closed it. No event follows. */
   ownerClosed: 2,
+  /**
+   * The host can't be told of packets: it offered a subchannel that the kernel has not opened in 10 s, and a doorbell would
+   * crash the guest. Comes once, to the owner; the slow channels of the lease are of no use from then on.
+   */
+  unsignalled: 3,
 } as const;
 
 /** Why a served node's callback is called; the second argument is given in brackets. */
@@ -140,6 +145,11 @@ export interface OpenPlan {
   readonly monitorId: number;
   /** Relid of the primary channel. */
   readonly relid: number;
+  /**
+   * The device's `channels` folder, looked at before each doorbell by a 4-byte write, which is held back while a subchannel is
+   * offered and not open. Absent: sysfs is asked for that of a character device; a simulated node has none.
+   */
+  readonly channelsFolder?: string;
   /** Fail with stage `lock` if another process holds the node. */
   readonly exclusive: boolean;
   /** Milliseconds to wait for a simulated node's answer. */

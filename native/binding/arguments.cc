@@ -100,4 +100,10 @@ std::optional<std::string> Arguments::Text(Napi::Object object, const char* name
   return ToText(object.Get(name), name);
 }
 
+std::optional<std::string> Arguments::TextOrNone(Napi::Object object, const char* name) const {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsEmpty() && value.IsUndefined()) return std::string();
+  return ToText(value, name);
+}
+
 }  // namespace vmbus::binding

@@ -45,6 +45,8 @@ class Arguments {
                                  int64_t most) const;
   std::optional<bool> Boolean(Napi::Object object, const char* name) const;
   std::optional<std::string> Text(Napi::Object object, const char* name) const;
+  // Empty where there is none.
+  std::optional<std::string> TextOrNone(Napi::Object object, const char* name) const;
 
   Napi::Value Number(double number) const { return Napi::Number::New(info_.Env(), number); }
 

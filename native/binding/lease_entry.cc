@@ -70,7 +70,12 @@ LeaseEntry::~LeaseEntry() = default;
 
 int LeaseEntry::Watch() {
   const int fd = owns_ ? lease_->node_fd() : attachment_->node_fd();
-  return watch_.Start(state_, fd, [this](bool readable) { OnReadable(readable); });
+  const int error = watch_.Start(state_, fd, [this](bool readable) { OnReadable(readable); });
+  const int timer = lease_->signal().timer_fd();
+  if (error != 0 || !owns_ || timer < 0) return error;
+  const int timer_error = owed_.Start(state_, timer, [this](bool) { OnSignalOwed(); });
+  owed_.Keep(false);
+  return timer_error;
 }
 
 void LeaseEntry::OnReadable(bool readable) {
@@ -85,14 +90,25 @@ void LeaseEntry::OnReadable(bool readable) {
   // turn.
   if (wakes > 0) {
     lease_->link().wakes.fetch_add(static_cast<uint64_t>(wakes), std::memory_order_relaxed);
+    lease_->SettleMasks();
     return on_event_.Call(state_, {static_cast<double>(LeaseEvent::kWake)});
   }
   if (read == NodeRead::kGone) OnGone();
 }
 
+void LeaseEntry::OnSignalOwed() {
+  const auto self = shared_from_this();
+  const bool hopeful = lease_->signal().GiveOwed();
+  lease_->SettleMasks();
+  if (hopeful) return;
+  owed_.Stop();
+  on_event_.Call(state_, {static_cast<double>(LeaseEvent::kUnsignalled)});
+}
+
 void LeaseEntry::OnGone() {
   lease_->link().rescinded.store(true, std::memory_order_release);
   watch_.Stop();
+  owed_.Stop();
   on_event_.Call(state_, {static_cast<double>(LeaseEvent::kRescinded)});
 }
 
@@ -108,6 +124,7 @@ void LeaseEntry::OnOwnerClosed() {
 
 void LeaseEntry::Close(JsCallback done) {
   watch_.Stop();
+  owed_.Stop();
   state_.DropChannelsOf(this);
   const int64_t number = state_.KeepPending(std::move(done));
   StartWork(state_,

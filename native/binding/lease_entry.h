@@ -19,7 +19,7 @@ namespace vmbus::binding {
 class EnvState;
 
 // LeaseEvent of lib/native/binding.ts.
-enum class LeaseEvent : int32_t { kWake = 0, kRescinded = 1, kOwnerClosed = 2 };
+enum class LeaseEvent : int32_t { kWake = 0, kRescinded = 1, kOwnerClosed = 2, kUnsignalled = 3 };
 
 class LeaseEntry : public std::enable_shared_from_this<LeaseEntry> {
  public:
@@ -45,6 +45,7 @@ class LeaseEntry : public std::enable_shared_from_this<LeaseEntry> {
  private:
   void OnReadable(bool readable);
   void OnGone();
+  void OnSignalOwed();
 
   EnvState& state_;
   std::shared_ptr<os::Lease> lease_;
@@ -52,6 +53,7 @@ class LeaseEntry : public std::enable_shared_from_this<LeaseEntry> {
   const bool owns_;
   JsCallback on_event_;
   PollWatch watch_;
+  PollWatch owed_;  // the owner's: a signal that was held back
 };
 
 }  // namespace vmbus::binding

@@ -44,6 +44,8 @@ std::optional<os::OpenPlan> ReadPlan(const Arguments& arguments) {
   if (!monitor_id) return std::nullopt;
   const auto relid = arguments.Integer(*object, "relid", 0, os::kMaxRelid);
   if (!relid) return std::nullopt;
+  const auto channels = arguments.TextOrNone(*object, "channelsFolder");
+  if (!channels) return std::nullopt;
   const auto exclusive = arguments.Boolean(*object, "exclusive");
   if (!exclusive) return std::nullopt;
   const auto timeout = arguments.Integer(*object, "timeoutMs", 0, INT32_MAX);
@@ -53,6 +55,7 @@ std::optional<os::OpenPlan> ReadPlan(const Arguments& arguments) {
   plan.ring_file = *ring_file;
   plan.monitor_id = static_cast<int32_t>(*monitor_id);
   plan.relid = static_cast<int32_t>(*relid);
+  plan.channels_folder = *channels;
   plan.exclusive = *exclusive;
   plan.timeout_ms = static_cast<int32_t>(*timeout);
   return plan;

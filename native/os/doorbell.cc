@@ -4,8 +4,6 @@
 
 #include "doorbell.h"
 
-#include <unistd.h>
-
 #include <atomic>
 
 namespace vmbus::os {
@@ -28,15 +26,6 @@ void SetBit(uint32_t* word, uint32_t bit) {
 }
 
 }  // namespace
-
-void IrqDoorbell::Ring() {
-  const int32_t on = 1;
-  // A full socket of a simulated node has a doorbell pending already, and a broken node shows in
-  // its poll: nothing to do about an error here.
-  if (write(node_fd_, &on, sizeof(on)) == sizeof(on)) {
-    link_->doorbell_writes.fetch_add(1, std::memory_order_relaxed);
-  }
-}
 
 MonitorDoorbell::MonitorDoorbell(std::byte* interrupt_page, std::byte* monitor_page, int relid,
                                  int monitor_id)

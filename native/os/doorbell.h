@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Telling the peer of a channel to look at its ring: three ways, one per kind of channel.
-// Called by: channel, when core says that the peer sleeps or waits for space.
-// Source: Linux drivers/hv/connection.c (vmbus_set_event), drivers/uio/uio_hv_generic.c
-// (hv_uio_irqcontrol).
+// Called by: channel, when core says that the peer sleeps or waits for space. Calls: node_signal.
+// Source: Linux drivers/hv/connection.c (vmbus_set_event).
 
 #ifndef VMBUS_OS_DOORBELL_H_
 #define VMBUS_OS_DOORBELL_H_
@@ -11,8 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
-#include "link_state.h"
+#include "node_signal.h"
 
 namespace vmbus::os {
 
@@ -33,15 +33,12 @@ class Doorbell {
 // Slow channel: a 4-byte write to the node, which the kernel turns into a hypercall.
 class IrqDoorbell final : public Doorbell {
  public:
-  // The descriptor stays the lease's; it outlives every open channel.
-  IrqDoorbell(int node_fd, std::shared_ptr<LinkState> link)
-      : node_fd_(node_fd), link_(std::move(link)) {}
-  void Ring() override;
+  explicit IrqDoorbell(std::shared_ptr<NodeSignal> signal) : signal_(std::move(signal)) {}
+  void Ring() override { signal_->Give(); }
   bool MayUnmask() const override { return true; }
 
  private:
-  int node_fd_;
-  std::shared_ptr<LinkState> link_;
+  std::shared_ptr<NodeSignal> signal_;
 };
 
 // Fast channel: a bit in each of two pages that the hypervisor polls.

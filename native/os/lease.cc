@@ -76,6 +76,12 @@ OpenResult OpenNode(const OpenPlan& plan) {
   return opened;
 }
 
+Result<std::shared_ptr<NodeSignal>> MakeSignal(const OpenPlan& plan, const OpenedNode& node) {
+  const bool ask = plan.channels_folder.empty() && node.kind == NodeKind::kDevice;
+  const std::string folder = ask ? ChannelsFolder(node.file) : plan.channels_folder;
+  return NodeSignal::Make(node.node.get(), node.link, folder, plan.relid);
+}
+
 // Whether the path still leads to the very file: a node that was made anew is another device's, or
 // another offer's.
 bool IsSameFile(const struct stat& one, const struct stat& other) {
@@ -96,7 +102,9 @@ LeaseResult Lease::Open(const OpenPlan& plan) {
   if (broken != core::Violation::kNone) {
     return OpenFailure{static_cast<int>(broken), OpenStage::kHeader};
   }
-  auto lease = std::make_shared<Lease>(plan, std::move(node), mask);
+  auto signal = MakeSignal(plan, node);
+  if (!signal.ok()) return OpenFailure{signal.error(), OpenStage::kOpen};
+  auto lease = std::make_shared<Lease>(plan, std::move(node), signal.Take(), mask);
   Registry& registry = LeaseRegistry();
   const std::lock_guard lock(registry.mutex);
   registry.leases.emplace(lease->token(), lease);
@@ -110,10 +118,12 @@ std::shared_ptr<Lease> Lease::Find(uint64_t token) {
   return found == registry.leases.end() ? nullptr : found->second.lock();
 }
 
-Lease::Lease(const OpenPlan& plan, OpenedNode node, uint32_t mask_at_open)
+Lease::Lease(const OpenPlan& plan, OpenedNode node, std::shared_ptr<NodeSignal> signal,
+             uint32_t mask_at_open)
     : token_(NextToken()),
       plan_(plan),
       node_(std::move(node)),
+      signal_(std::move(signal)),
       facts_{node_.kind,           node_.rings.size(), mask_at_open,
              node_.from_ring_file, node_.file,         node_.link} {
   primary_ = std::make_shared<Channel>(std::move(node_.rings), End::kGuest,
@@ -124,7 +134,7 @@ Lease::~Lease() { static_cast<void>(Close()); }
 
 std::unique_ptr<Doorbell> Lease::MakeDoorbell(int relid, int monitor_id) {
   const bool fast = monitor_id >= 0 && node_.monitor_page.data() != nullptr;
-  if (!fast) return std::make_unique<IrqDoorbell>(node_.node.get(), node_.link);
+  if (!fast) return std::make_unique<IrqDoorbell>(signal_);
   return std::make_unique<MonitorDoorbell>(node_.interrupt_page.data(), node_.monitor_page.data(),
                                            relid, monitor_id);
 }
@@ -159,6 +169,15 @@ Result<std::shared_ptr<Channel>> Lease::Subchannel(const std::string& ring_file,
                                            MakeDoorbell(relid, monitor_id), node_.link);
   subchannels_[relid] = channel;
   return channel;
+}
+
+void Lease::SettleMasks() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  primary_->SettleMask();
+  for (auto& [relid, weak] : subchannels_) {
+    if (const std::shared_ptr<Channel> channel = weak.lock()) channel->SettleMask();
+  }
 }
 
 int Lease::Close() {

@@ -21,6 +21,7 @@
 #include <variant>
 
 #include "channel.h"
+#include "node_signal.h"
 #include "open_plan.h"
 
 namespace vmbus::os {
@@ -46,7 +47,8 @@ class Lease : public std::enable_shared_from_this<Lease> {
   // The living lease of a token, or null.
   static std::shared_ptr<Lease> Find(uint64_t token);
 
-  Lease(const OpenPlan& plan, OpenedNode node, uint32_t mask_at_open);
+  Lease(const OpenPlan& plan, OpenedNode node, std::shared_ptr<NodeSignal> signal,
+        uint32_t mask_at_open);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   ~Lease();
@@ -55,6 +57,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   int node_fd() const { return node_.node.get(); }
   const LeaseFacts& facts() const { return facts_; }
   LinkState& link() { return *facts_.link; }
+  NodeSignal& signal() { return *signal_; }
 
   // Null after Close.
   std::shared_ptr<Channel> Primary();
@@ -62,6 +65,9 @@ class Lease : public std::enable_shared_from_this<Lease> {
   // user.
   Result<std::shared_ptr<Channel>> Subchannel(const std::string& ring_file, int relid,
                                               int monitor_id);
+
+  // After a wake: masks every ring whose reader does not wait for one.
+  void SettleMasks();
 
   // Blocks: closes the channels, tells the attachments and waits for them, unmaps, closes the node.
   // 0, or ETIMEDOUT when an attachment has not let go of its descriptor: the kernel keeps the
@@ -76,6 +82,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   const uint64_t token_;
   const OpenPlan plan_;
   OpenedNode node_;
+  const std::shared_ptr<NodeSignal> signal_;
   LeaseFacts facts_;
   std::mutex mutex_;
   std::condition_variable attachments_changed_;

@@ -39,6 +39,8 @@ struct OpenPlan {
   std::string ring_file;    // sysfs ring file to map in place of map 0, or empty
   int32_t monitor_id = -1;  // -1: slow channel
   int32_t relid = 0;
+  // The device's `channels` in sysfs; empty: a device's is found by the node's numbers.
+  std::string channels_folder;
   bool exclusive = true;
   int32_t timeout_ms = 10'000;  // for a simulated node's answer; a kernel's open has no timeout
 };

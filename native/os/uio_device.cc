@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <climits>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -34,13 +33,16 @@ Result<Mapping> MapOf(int fd, int map, size_t length, const std::shared_ptr<Link
   return Mapping::Map(fd, length, static_cast<off_t>(static_cast<size_t>(map) * PageSize()), link);
 }
 
+std::string SysfsFolder(const struct stat& node) {
+  return "/sys/dev/char/" + std::to_string(major(node.st_rdev)) + ":" +
+         std::to_string(minor(node.st_rdev));
+}
+
 // Opening a device can have effects (a watchdog starts), so one that sysfs knows as something else
 // is left alone.
 bool IsUio(const struct stat& status) {
-  char path[64];
-  snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(status.st_rdev), minor(status.st_rdev));
   char target[PATH_MAX];
-  const ssize_t length = readlink(path, target, sizeof(target) - 1);
+  const ssize_t length = readlink(SysfsFolder(status).c_str(), target, sizeof(target) - 1);
   if (length < 0) return true;
   target[length] = '\0';
   return strstr(target, "/uio/uio") != nullptr;
@@ -56,6 +58,10 @@ Result<Mapping> MapRings(int node, const OpenPlan& plan, const std::shared_ptr<L
 }
 
 }  // namespace
+
+std::string ChannelsFolder(const struct stat& node) {
+  return SysfsFolder(node) + "/device/channels";
+}
 
 OpenResult OpenUioDevice(const FoundNode& found, const OpenPlan& plan) {
   if (!IsUio(found.status)) return OpenFailure{0, OpenStage::kKind};

@@ -7,10 +7,15 @@
 #ifndef VMBUS_OS_UIO_DEVICE_H_
 #define VMBUS_OS_UIO_DEVICE_H_
 
+#include <string>
+
 #include "node_path.h"
 #include "open_plan.h"
 
 namespace vmbus::os {
+
+// The folder of the channels of the VMBus device behind a node, in sysfs.
+std::string ChannelsFolder(const struct stat& node);
 
 OpenResult OpenUioDevice(const FoundNode& found, const OpenPlan& plan);
 

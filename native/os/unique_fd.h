@@ -32,6 +32,9 @@ class UniqueFd {
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
 
+  // Somebody else's now.
+  int Release() { return std::exchange(fd_, -1); }
+
   // Closes now. The number is gone whatever the kernel answers, so it is never tried twice. Keeps
   // errno.
   void Close() {
