@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import { describe, test } from 'node:test';
 import { bindDevice, listBindings, restoreDevice } from '../../dist/bus/index.js';
 import { VmbusError } from '../../dist/errors.js';
-import { balloonClass, bindings, Scene, withCode } from './bus-scene.js';
+import { bindings, Scene, withCode } from './bus-scene.js';
 import { acpi, balloonId } from './bus-tree.js';
 
 describe('binding', () => {
@@ -58,40 +58,6 @@ describe('binding', () => {
     await binding.restore();
     assert.equal(scene.kernel.overrideOf(balloonId), 'my driver');
     assert.deepEqual(scene.records, []);
-  });
-
-  test('uses a class id, and takes it back, on a kernel without driver_override', async () => {
-    await using scene = await Scene.make();
-    scene.tree.remove(`${acpi}/${balloonId}/driver_override`);
-    const binding = await bindDevice(scene.device);
-    assert.equal(listBindings(scene.tree.root)[0]?.record.addedId, true);
-    await binding.restore();
-
-    assert.deepEqual(
-      scene.kernel.writes.map((write) => write.split(' ').slice(0, 2).join(' ')),
-      [
-        'new_id uio_hv_generic',
-        'unbind hv_balloon',
-        'bind uio_hv_generic',
-        'unbind uio_hv_generic',
-        'remove_id uio_hv_generic',
-        'bind hv_balloon',
-      ],
-    );
-    assert.match(scene.kernel.writes[0] ?? '', new RegExp(balloonClass));
-  });
-
-  test('takes a class id that somebody else added for granted, and leaves it', async () => {
-    await using scene = await Scene.make();
-    scene.tree.remove(`${acpi}/${balloonId}/driver_override`);
-    scene.kernel.refusals.set('new_id uio_hv_generic', [constants.errno.EEXIST]);
-    scene.kernel.refusals.set('bind uio_hv_generic', []);
-    // The list has it already, as far as the kernel is concerned.
-    const binding = bindDevice(scene.device);
-
-    await assert.rejects(binding, withCode('ERR_VMBUS_BIND_REFUSED', /does not accept/));
-    assert.ok(!scene.kernel.writes.some((write) => write.startsWith('remove_id')));
-    assert.equal(scene.kernel.driverOf(balloonId), 'hv_balloon');
   });
 
   test('is recorded for root alone while it lasts', async () => {

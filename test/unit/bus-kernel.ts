@@ -3,7 +3,7 @@
 // Plays the kernel's part of a bus tree: the control files of its drivers as sockets, which move devices between drivers.
 // What it answers and changes is what Linux 6.12 does (drivers/base/bus.c, drivers/hv/vmbus_drv.c), cut to what binding asks.
 
-import { readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { constants } from 'node:os';
 import { basename } from 'node:path';
@@ -18,6 +18,7 @@ export class FakeKernel implements AsyncDisposable {
   readonly refusals = new Map<string, number[]>();
   readonly #tree: BusTree;
   readonly #servers: Server[] = [];
+  readonly #drivers: string[] = [];
   readonly #natives = new Map<string, string>();
   readonly #dynamic = new Set<string>();
   #onWrite: () => void = () => {};
@@ -29,6 +30,7 @@ export class FakeKernel implements AsyncDisposable {
   /** Serves a driver that accepts a class (none for uio_hv_generic). */
   async serve(driver: string, classGuid?: string): Promise<void> {
     this.#tree.driver(driver);
+    this.#drivers.push(driver);
     if (classGuid !== undefined) this.#natives.set(driver, classGuid);
     for (const file of ['bind', 'unbind', 'new_id', 'remove_id']) await this.#listen(driver, file);
   }
@@ -39,6 +41,16 @@ export class FakeKernel implements AsyncDisposable {
       await new Promise<void>((resolve) => {
         this.#onWrite = resolve;
       });
+  }
+
+  /** What the kernel does with a device that the host has just offered: of the drivers that accept it, the first loaded gets it. */
+  probe(id: string): void {
+    this.#drivers.some((driver) => this.#bind(driver, id) === 0);
+  }
+
+  /** An id that somebody added before. */
+  addId(driver: string, classGuid: string): void {
+    this.#dynamic.add(`${driver} ${classGuid}`);
   }
 
   driverOf(id: string): string | null {
@@ -103,6 +115,7 @@ export class FakeKernel implements AsyncDisposable {
   #newId(driver: string, classGuid: string): number {
     if (this.#dynamic.has(`${driver} ${classGuid}`)) return EEXIST;
     this.#dynamic.add(`${driver} ${classGuid}`);
+    for (const id of readdirSync(this.#tree.path('sys/bus/vmbus/devices'))) this.#bind(driver, id);
     return 0;
   }
 

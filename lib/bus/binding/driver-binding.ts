@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Takes a device from its driver, so that a script can open it, and sees to it that it is given back.
-// Called by scripts, `hv bind` and everything that opens channels; calls device-use.ts (may we?), record.ts (what to
+// Called by scripts, `hv bind` and everything that opens channels; calls examine.ts (may we?), record.ts (what to
 // give back), plan.ts and steps.ts (how), exit-guard.ts and rollback-helper.ts (whatever happens to us).
 // Order: check, write the record, take, wait for the node. A failure at any point undoes everything before it.
 
-import { existsSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
 import { checkFlag, checkInteger, checkLimits, checkOptionNames, checkText } from '../../check.js';
@@ -13,17 +12,16 @@ import { invalidValue, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice } from '../check-arguments.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
-import { boundDriver, readDevice } from '../read/device-reader.js';
+import { boundDriver } from '../read/device-reader.js';
 import { requireWritable } from '../root.js';
 import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse } from '../types.js';
-import { deviceUses } from '../use/device-use.js';
-import { deviceGone, moduleMissing } from './bind-refusal.js';
+import { examine, hasOverride, type Request } from './examine.js';
 import { guard, unguard } from './exit-guard.js';
 import { carryBack, giveBack } from './give-back.js';
 import { HeldBinding } from './held-binding.js';
 import { withLock } from './lock.js';
 import { isStale } from './ownership.js';
-import { driverFolder, type Step, shownSteps, takingPlan, uioDriver } from './plan.js';
+import { type Step, shownSteps, takingPlan, uioDriver } from './plan.js';
 import { nameOf, ownIdentity } from './process-identity.js';
 import { createRecord, damagedError, findRecord, hiddenError, replaceRecord } from './record.js';
 import { driverName } from './record-format.js';
@@ -35,14 +33,6 @@ import { waitForNode } from './wait-for-node.js';
 const longestRollbackMs = 24 * 60 * 60 * 1000;
 
 const optionNames = ['driver', 'dryRun', 'force', 'rollbackAfterMs', 'persist', 'signal'];
-
-/** A request with its defaults, checked. */
-interface Request {
-  readonly root: string;
-  readonly id: Guid;
-  readonly driver: string;
-  readonly options: BindOptions;
-}
 
 /**
  * Binds a device to `uio_hv_generic` (or another driver) until the binding is disposed or the process ends.
@@ -81,49 +71,8 @@ function checkRequest(device: Pick<Device, 'root' | 'id'>, options: BindOptions)
   return { root, id, driver, options: { ...options } };
 }
 
-/** The device as it stands, and what is overruled by force; throws what speaks against taking it. */
-function examine({ root, id, driver, options }: Request): {
-  readonly current: Device;
-  readonly uses: readonly DeviceUse[];
-} {
-  const current = readDevice(root, id);
-  if (current === null) throw deviceGone(root, id);
-  if (current.driver === driver) return { current, uses: [] };
-  if (driver === 'hv_utils' && !current.class.nativeDrivers.includes(driver)) {
-    throw new VmbusError(
-      'ERR_VMBUS_BIND_REFUSED',
-      `hv_utils must never be given a device of the class ${current.class.name}: the kernel would crash`,
-      {
-        device: id,
-        hint: `name another driver, e.g. ${current.class.nativeDriver ?? uioDriver}`,
-      },
-    );
-  }
-  if (!existsSync(driverFolder(root, driver))) throw moduleMissing(id, driver);
-  const uses = deviceUses(current);
-  const standing = options.force === true ? uses.filter((use) => !use.forceable) : uses;
-  if (standing.length > 0) throw inUse(current, standing);
-  return { current, uses };
-}
-
-function inUse(device: Device, uses: readonly DeviceUse[]): VmbusError {
-  const final = uses.some((use) => !use.forceable);
-  const hint = final
-    ? 'end what uses it first; no force helps here'
-    : 'end what uses it first, or use --force if you are sure';
-  return new VmbusError(
-    'ERR_VMBUS_IN_USE',
-    `${device.class.name} ${device.id} is in use: ${uses.map((use) => use.detail).join('; ')}`,
-    {
-      device: device.id,
-      hint,
-      facts: { uses },
-    },
-  );
-}
-
 function planFor({ driver }: Request, current: Device): Step[] {
-  return takingPlan(current, driver, { byOverride: existsSync(`${current.path}/driver_override`) });
+  return takingPlan(current, driver, { byOverride: hasOverride(current) });
 }
 
 /** Runs under the device's lock. Checks again: things may have changed while waiting for it. */
@@ -142,13 +91,13 @@ async function take(request: Request): Promise<DeviceBinding> {
     // A worker is not asked when the process ends; the helper sees it.
     if (!record.persist && !isMainThread) await startRollback(root, record, 'after-owner');
     // The record has said beforehand what may be done; what was really done is told by `done`.
-    const noteNewId = (step: Step): void => {
-      if (step.role !== 'new-id') return;
-      record = { ...record, addedId: true };
+    const noteId = (step: Step): void => {
+      if (step.role !== 'new-id' && step.role !== 'remove-id') return;
+      record = { ...record, addedId: step.role === 'new-id' };
       replaceRecord(root, record);
       if (!record.persist) guard(root, record);
     };
-    await runSteps(root, carryOut({ root, id }, steps, noteNewId), options.signal);
+    await runSteps(root, carryOut({ root, id }, steps, noteId), options.signal);
     if (driver === uioDriver) await waitForNode(root, id, options.signal);
   } catch (error) {
     await undo(root, record, error);
@@ -196,7 +145,7 @@ function recordFor({ id, driver, options }: Request, current: Device): BindingRe
     driver,
     previousDriver: current.driver,
     previousOverride: current.driverOverride,
-    wroteOverride: existsSync(`${current.path}/driver_override`),
+    wroteOverride: hasOverride(current),
     addedId: false,
     ...ownIdentity(),
     since: new Date(now).toISOString(),

@@ -4,6 +4,7 @@
 // Called by driver-binding.ts and restore.ts; carried out by steps.ts.
 // Source: Documentation/ABI/testing/sysfs-bus-vmbus (driver_override), drivers/hv/vmbus_drv.c (new_id, remove_id).
 
+import type { Guid } from '../../guid.js';
 import { under } from '../root.js';
 import type { BindingRecord, Device, PlanStep } from '../types.js';
 
@@ -14,16 +15,20 @@ export const uioDriver = 'uio_hv_generic';
 export interface Step extends PlanStep {
   readonly role: 'set-override' | 'clear-override' | 'new-id' | 'remove-id' | 'unbind' | 'bind';
   readonly driver: string;
+  /** Only after a `new-id` of the same plan that did add the id: one that was there before is somebody else's. */
+  readonly ifAdded?: true;
 }
 
 /**
- * Steps that put the device on `driver`. By `driver_override`, which concerns this device only; `new_id` would concern its
- * whole class, and is only for kernels that have nothing better.
+ * Steps that put the device on `driver`. By `driver_override`, which concerns this device only; `new_id` concerns its whole
+ * class, and is only for kernels that have nothing better. The id is asked for when a device is to be bound, and never again:
+ * it is removed at once, so that no device of the class that the host offers later is taken, too.
  */
 export function takingPlan(device: Device, driver: string, options: { readonly byOverride: boolean }): Step[] {
   const steps: Step[] = [options.byOverride ? setOverride(device, driver) : newId(device, driver)];
   if (device.driver !== null) steps.push(unbind(device, device.driver));
   steps.push(bind(device, driver));
+  if (!options.byOverride) steps.push({ ...removeId(device.root, driver, device.class.guid), ifAdded: true });
   return steps;
 }
 
@@ -45,19 +50,9 @@ export function givingBackPlan(device: Device, record: BindingRecord): Step[] {
   return steps;
 }
 
-/** The step that takes a dynamic id back; it is the driver's, and stays when the device goes. */
+/** The step that takes back a dynamic id which a broken-off taking left; it is the driver's, and stays when the device goes. */
 export function removingId(root: string, record: BindingRecord): Step[] {
-  if (!record.addedId) return [];
-  const path = `${driverFolder(root, record.driver)}/remove_id`;
-  return [
-    {
-      role: 'remove-id',
-      driver: record.driver,
-      what: `make ${record.driver} refuse the class again`,
-      path,
-      write: record.class,
-    },
-  ];
+  return record.addedId ? [removeId(root, record.driver, record.class)] : [];
 }
 
 /** The steps as they are shown. */
@@ -101,6 +96,11 @@ function newId(device: Device, driver: string): Step {
     path,
     write: device.class.guid,
   };
+}
+
+function removeId(root: string, driver: string, classGuid: Guid): Step {
+  const path = `${driverFolder(root, driver)}/remove_id`;
+  return { role: 'remove-id', driver, what: `make ${driver} refuse the class again`, path, write: classGuid };
 }
 
 function unbind(device: Device, driver: string): Step {

@@ -32,9 +32,11 @@ export function* carryOut(
   steps: readonly Step[],
   done: (step: Step) => void = () => {},
 ): Generator<Action, void, number> {
+  let added = false;
   for (const step of steps) {
-    if (isDone(target, step)) continue;
+    if (isDone(target, step) || (step.ifAdded === true && !added)) continue;
     const errno = yield* attempt(step);
+    if (step.role === 'new-id') added = errno === 0;
     if (errno === 0) done(step);
     else if (!isHarmless(target, step, errno)) throw refusal(target, step, errno);
     if (step.role === 'bind' && boundDriver(target.root, target.id) !== step.driver) throw refusal(target, step, 0);
