@@ -166,10 +166,11 @@ describe('video', () => {
     say(channel, version);
     assert.deepEqual([screen.vramAddress, screen.situation, screen.isReady], [null, null, true]);
 
+    channel.take();
     say(channel, vram, situation());
+    assert.equal(taken(channel).at(-1), '010000000c000000090000000400000001000001');
     channel.close();
     assert.deepEqual([screen.vramAddress, screen.situation, events.at(-1)], [null, null, { kind: 'closed' }]);
-    channel.take();
     const again = ScriptedChannel.open(screen);
     say(again, version, situation());
     assert.equal(again.take().length, 3);

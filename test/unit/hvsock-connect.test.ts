@@ -100,6 +100,17 @@ describe('a guest that connects', () => {
     assert.throws(() => bus.open(), { code: 'ERR_VMBUS_PROTOCOL' });
   });
 
+  it('and opens its channel in time keeps it', (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    sockets.listen(5000, () => undefined);
+    sockets.onConnect(endpoint, serviceOfPort(5000));
+    context.mock.timers.tick(4999);
+    bus.open();
+
+    context.mock.timers.tick(60_000);
+    assert.equal(bus.last.isWithdrawn, false);
+  });
+
   it('and opens its channel twice is refused the second time', () => {
     sockets.listen(5000, () => undefined);
     sockets.onConnect(endpoint, serviceOfPort(5000));

@@ -144,12 +144,11 @@ export class SocketSession implements ProviderSession {
   }
 
   #write(chunk: Uint8Array, done: Done): void {
-    // A packet without bytes would end the stream.
-    if (chunk.length === 0) done();
-    else if (this.#isGone) done(this.#gone());
+    if (this.#isGone) done(this.#gone());
     else this.#push({ chunk, offset: 0, done });
   }
 
+  /** Sends no packet for an empty chunk: that would end our half. */
   #push(writing: Writing): void {
     const { chunk } = writing;
     while (writing.offset < chunk.length) {
