@@ -39,7 +39,8 @@ const optionNames = ['driver', 'dryRun', 'force', 'rollbackAfterMs', 'persist', 
  * @example
  * await using binding = await bindDevice(bus.device('balloon'));
  * @throws ERR_VMBUS_IN_USE, ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION, ERR_VMBUS_BUSY,
- * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot)
+ * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot, or another copy of a guest's tree), ERR_VMBUS_SYSTEM (its record is
+ * damaged)
  * @category Bus
  */
 export async function bindDevice(
