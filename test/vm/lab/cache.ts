@@ -14,7 +14,7 @@ const IN_USE_MS = 30 * 60_000;
 const UNUSED_MS = 14 * DAY_MS;
 const MAX_BYTES = 6 * 2 ** 30;
 /** Folders whose entries can be made again at any time. */
-const PRUNED = ['images', 'snapshots', 'trees', 'debs'] as const;
+const PRUNED = ['images', 'snapshots', 'trees', 'debs', 'compiled'] as const;
 
 /** The lab's cache folder; made when missing. */
 export function labFolder(): string {

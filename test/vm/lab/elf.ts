@@ -116,12 +116,20 @@ export function librariesOf(programs: readonly string[], root = ''): Map<string,
   return found;
 }
 
-/** Names of the modules that a kernel module says it depends on, as modinfo(8) shows them. */
-export function moduleDependencies(file: string): string[] {
+/** Fields of a kernel module that begin with `name=`, as modinfo(8) shows them. */
+function moduleInfo(file: string, name: string): string[] {
   const image = fs.readFileSync(file);
   const info = sectionsOf(image).find((section) => section.name === '.modinfo');
   if (!info) throw new Error(`${file} is not a kernel module: it has no .modinfo`);
   const fields = image.toString('latin1', info.offset, info.offset + info.size).split('\0');
-  const depends = fields.find((field) => field.startsWith('depends='))?.slice('depends='.length) ?? '';
+  return fields.flatMap((field) => (field.startsWith(`${name}=`) ? [field.slice(name.length + 1)] : []));
+}
+
+/** Names of the modules that a kernel module says it depends on. */
+export function moduleDependencies(file: string): string[] {
+  const [depends = ''] = moduleInfo(file, 'depends');
   return depends.split(',').filter((name) => name !== '');
 }
+
+/** Names under which the kernel may ask for a module. */
+export const moduleAliases = (file: string): string[] => moduleInfo(file, 'alias');

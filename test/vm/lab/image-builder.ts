@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Builds what the two machines unpack as their root: busybox, modules, and one program with its libraries each.
-// The guest's image has Node and lies inside the outer machine's image, which has QEMU.
-// Called by lab.ts.
+// Builds what the two machines unpack as their root: busybox, modules, and programs with their libraries.
+// The guest's image lies inside the outer machine's image, which has QEMU.
+// Called by machine.ts and hosted/. What is in a guest's root is said in guest-contents.ts.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildFile, touch } from './cache.js';
 import { CpioWriter, type Sink } from './cpio.js';
-import { librariesOf } from './elf.js';
+import { librariesOf, moduleAliases } from './elf.js';
+import { type GuestContents, OFFERED_MODULES } from './guest-contents.js';
 import type { Kernel } from './kernel.js';
 
 const GUEST_SCRIPTS = fileURLToPath(new URL('../../../test/vm/guest/', import.meta.url));
 const script = (name: string): string => fs.readFileSync(path.join(GUEST_SCRIPTS, name), 'utf8');
 
-/** Loaded at boot. hv_balloon is not: it would take the channel that the tests want. */
-const GUEST_LOADS = ['virtio_pci', 'virtio_console', 'hv_vmbus'];
-/** There for a test's modprobe, where the kernel has them. */
-const GUEST_OFFERS = [
-  'uio_hv_generic',
-  'hv_balloon',
-  'hv_utils',
-  'hv_sock',
-  'hv_netvsc',
-  'hv_storvsc',
-  'sd_mod',
-  'pci-hyperv',
-  'hid-hyperv',
-  'hyperv-keyboard',
-  'hyperv_drm',
-  'vsock_loopback',
-  'loop',
-  'ext4',
-  'cpuid',
-  'msr',
-];
 const OUTER_LOADS = ['kvm-amd', 'virtio_pci', 'virtio_console'];
 
 const ACCOUNTS = 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n';
@@ -57,7 +37,13 @@ const stamp = (file: string): unknown => {
   return [file, size, mtimeMs];
 };
 
-function addModules(archive: CpioWriter, kernel: Kernel, load: readonly string[], offer: readonly string[]): void {
+interface ModuleChoice {
+  readonly load: readonly string[];
+  readonly offer: readonly string[];
+  readonly aliases?: boolean;
+}
+
+function addModules(archive: CpioWriter, kernel: Kernel, { load, offer, aliases = false }: ModuleChoice): void {
   const folder = `/lib/modules/${kernel.release}`;
   const modules = kernel.modules([...load, ...offer.filter((name) => kernel.has(name))]);
   const below = (name: string): string[] =>
@@ -72,6 +58,12 @@ function addModules(archive: CpioWriter, kernel: Kernel, load: readonly string[]
     index += `${name}.ko: ${line.map((other) => `${other}.ko`).join(' ')}\n`;
   }
   archive.text(`${folder}/modules.dep`, index);
+  if (aliases) {
+    const lines = [...modules].flatMap(([name, { file }]) =>
+      moduleAliases(file).map((alias) => `alias ${alias} ${name}\n`),
+    );
+    archive.text(`${folder}/modules.alias`, lines.join(''));
+  }
   const builtin = [...load, ...offer].filter((name) => kernel.isBuiltin(name));
   archive.text(`${folder}/modules.builtin`, builtin.map((name) => `kernel/${name}.ko\n`).join(''));
   archive.text('/lab/load', load.map((name) => `${name}\n`).join(''));
@@ -80,6 +72,11 @@ function addModules(archive: CpioWriter, kernel: Kernel, load: readonly string[]
 function addProgram(archive: CpioWriter, name: string, file: string, root = ''): void {
   archive.file(name, file);
   for (const [place, library] of librariesOf([file], root)) archive.file(place, library);
+}
+
+function addFile(archive: CpioWriter, place: string, file: string): void {
+  if (fs.lstatSync(file).isSymbolicLink()) archive.symlink(place, fs.readlinkSync(file));
+  else archive.file(place, file);
 }
 
 function addBase(archive: CpioWriter, qemuTree: string, init: string): void {
@@ -113,18 +110,23 @@ export interface GuestImage {
   readonly write: (sink: Sink) => void;
 }
 
-/** The root of the guest. Nothing is built until it is written. */
-export function guestImage(qemuTree: string, kernel: Kernel, node: string): GuestImage {
-  const init = script('inner-init');
+/** The root of a guest. Nothing is built until it is written. */
+export function guestImage(contents: GuestContents): GuestImage {
+  const { qemuTree, kernel, load, programs, files = {}, aliases = false } = contents;
+  const init = script(contents.init);
+  const setup = script('setup');
+  const stamps = programs.map(({ place, file, root }) => [place, root, stamp(file)]);
   return {
-    id: fingerprint(BUILDER, qemuTree, kernel.release, init, GUEST_LOADS, GUEST_OFFERS, stamp(node)),
+    id: fingerprint(BUILDER, qemuTree, kernel.release, init, setup, load, OFFERED_MODULES, stamps, files, aliases),
     write(sink) {
       const archive = new CpioWriter(sink);
       addBase(archive, qemuTree, init);
+      archive.text('/lab/setup', setup);
       archive.text('/etc/passwd', ACCOUNTS);
       archive.text('/etc/group', GROUPS);
-      addModules(archive, kernel, GUEST_LOADS, GUEST_OFFERS);
-      addProgram(archive, '/usr/bin/node', node);
+      addModules(archive, kernel, { load, offer: OFFERED_MODULES, aliases });
+      for (const { place, file, root } of programs) addProgram(archive, place, file, root);
+      for (const [place, file] of Object.entries(files)) addFile(archive, place, file);
       archive.end();
     },
   };
@@ -146,21 +148,27 @@ export interface OuterImageOptions {
   /** The guest's ELF kernel. */
   readonly guestKernel: string;
   readonly guest: GuestImage;
-  /** Arguments of the QEMU that the outer machine runs. */
+  /** Arguments of the QEMU that the outer machine runs, and what is set in its environment. */
   readonly guestArguments: readonly string[];
+  readonly guestEnvironment?: Readonly<Record<string, string>>;
+  /** Further files: place there -> file here. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The outer machine's root, with all that the guest needs in it. */
 export function outerImageFile(options: OuterImageOptions): string {
-  const { cache, qemuTree, kernel, guestKernel, guest, guestArguments } = options;
+  const { cache, qemuTree, kernel, guestKernel, guest, guestArguments, guestEnvironment = {}, files = {} } = options;
   const init = script('outer-init');
-  const id = fingerprint(BUILDER, qemuTree, kernel.release, init, guestKernel, guest.id, guestArguments, OUTER_LOADS);
+  const settings = Object.entries(guestEnvironment).map(([name, value]) => `${name}=${quote(value)} `);
+  const start = `${settings.join('')}qemu-system-x86_64 ${guestArguments.map(quote).join(' ')}\n`;
+  const stamps = Object.entries(files).map(([place, file]) => [place, stamp(file)]);
+  const id = fingerprint(BUILDER, qemuTree, kernel.release, init, guestKernel, guest.id, start, OUTER_LOADS, stamps);
   return builtOnce(path.join(cache, 'images', `outer-${id}.cpio`), (sink) => {
     const archive = new CpioWriter(sink);
     addBase(archive, qemuTree, init);
-    addModules(archive, kernel, OUTER_LOADS, []);
+    addModules(archive, kernel, { load: OUTER_LOADS, offer: [] });
     addProgram(archive, '/usr/bin/qemu-system-x86_64', path.join(qemuTree, 'usr/bin/qemu-system-x86_64'), qemuTree);
     for (const name of ['linuxboot_dma.bin', 'pvh.bin', 'kvmvapic.bin', 'qboot.rom']) {
       archive.file(`/usr/share/qemu/${name}`, path.join(qemuTree, 'usr/share/qemu', name));
@@ -170,7 +178,8 @@ export function outerImageFile(options: OuterImageOptions): string {
     const chunks: Uint8Array[] = [];
     guest.write((chunk) => chunks.push(chunk));
     archive.bytes(OUTER_PLACES.image, Buffer.concat(chunks));
-    archive.text('/lab/start-guest', `qemu-system-x86_64 ${guestArguments.map(quote).join(' ')}\n`);
+    for (const [place, file] of Object.entries(files)) archive.file(place, file);
+    archive.text('/lab/start-guest', start);
     archive.end();
   });
 }

@@ -36,13 +36,10 @@ function scriptOf({ command, cwd = '/', env = {} }: Job): string {
   ].join('\n');
 }
 
-/** The archive that `Session.sendJob` takes. Libraries of included programs come along. */
-export function jobArchive(job: Job): Buffer {
-  const chunks: Uint8Array[] = [];
-  const archive = new CpioWriter((chunk) => chunks.push(chunk));
-  archive.text('/lab/job', scriptOf(job));
+/** Adds files and folders, and the libraries of programs among them, less those that the guest has for Node. */
+function addIncluded(archive: CpioWriter, include: readonly IncludedPath[]): void {
   const programs: string[] = [];
-  for (const { from, to, keep } of job.include ?? []) {
+  for (const { from, to, keep } of include) {
     if (fs.statSync(from).isDirectory()) {
       archive.tree(to, from, keep);
     } else {
@@ -50,8 +47,26 @@ export function jobArchive(job: Job): Buffer {
       if (isElf(from)) programs.push(from);
     }
   }
-  const present = librariesOf([process.execPath]); // the guest's image has them for Node
+  const present = librariesOf([process.execPath]);
   for (const [place, library] of librariesOf(programs)) if (!present.has(place)) archive.file(place, library);
+}
+
+function packed(fill: (archive: CpioWriter) => void): Buffer {
+  const chunks: Uint8Array[] = [];
+  const archive = new CpioWriter((chunk) => chunks.push(chunk));
+  fill(archive);
   archive.end();
   return gzipSync(Buffer.concat(chunks), { level: 6 });
 }
+
+/** The archive that `Session.sendJob` takes. Libraries of included programs come along. */
+export const jobArchive = (job: Job): Buffer =>
+  packed((archive) => {
+    archive.text('/lab/job', scriptOf(job));
+    addIncluded(archive, job.include ?? []);
+  });
+
+/** An archive of files for a guest that has Node; UNPACK_FILES is the command that takes it. */
+export const filesArchive = (include: readonly IncludedPath[]): Buffer =>
+  packed((archive) => addIncluded(archive, include));
+export const UNPACK_FILES = 'cd / && gunzip | cpio -idmu 2> /dev/null';

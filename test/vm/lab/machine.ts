@@ -2,8 +2,7 @@
 // Chooses and describes the machine of a run: the guest on this machine's KVM, or inside an emulated outer machine.
 // Called by lab.ts. Calls qemu-arguments.ts and image-builder.ts.
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import process from 'node:process';
+import { suiteGuest } from './guest-contents.js';
 import { type GuestImage, guestImage, guestImageFile, OUTER_PLACES, outerImageFile } from './image-builder.js';
 import type { Kernel } from './kernel.js';
 import type { KernelName } from './kernel-names.js';
@@ -37,7 +36,7 @@ export interface Machine {
 }
 
 /** Beyond the guest's memory: the outer machine's own system and the files it hands to the guest. */
-const OUTER_MEMORY_MIB = 1280;
+export const OUTER_MEMORY_MIB = 1280;
 
 // QEMU knows best whether this machine's KVM has what the CPU needs: it refuses to start otherwise.
 export function hyperVByKvm(qemuTree: string): { accepted: boolean; reason: string } {
@@ -56,9 +55,12 @@ export function hyperVByKvm(qemuTree: string): { accepted: boolean; reason: stri
   return { accepted: false, reason: (stderr || String(error)).trim().split('\n')[0] ?? '' };
 }
 
+// Ports of the guest. `out`: the job in, what its command prints out. `ctl`: progress lines and the exit status. `report`:
+// what the command tells the lab, byte by byte. `qmp`: the monitor of the guest's own QEMU.
+
 /** The machine that runs a guest of that size. Builds its images unless they are there. */
 export function machineFor(lab: Lab, { cpus = 2, memoryMiB = 768, append = '' }: GuestSize): Machine {
-  const image = guestImage(lab.qemuTree, lab.kernel, fs.realpathSync(process.execPath));
+  const image = guestImage(suiteGuest(lab.qemuTree, lab.kernel));
   const size = { cpus, memoryMiB, append };
   return lab.mode === 'direct' ? directMachine(lab, image, size) : nestedMachine(lab, image, size);
 }
@@ -66,6 +68,7 @@ export function machineFor(lab: Lab, { cpus = 2, memoryMiB = 768, append = '' }:
 function directMachine({ cache, qemuTree, kernel }: Lab, image: GuestImage, size: Required<GuestSize>): Machine {
   const guest = guestArguments({
     ...size,
+    host: 'balloon',
     kernel: kernel.elf(),
     image: guestImageFile(cache, image),
     console: backendOf('con'),
@@ -80,6 +83,7 @@ function nestedMachine(lab: Lab, guest: GuestImage, size: Required<GuestSize>): 
   const port = (name: string): string => `pipe,path=/dev/virtio-ports/lab.${name}`; // opened for both directions
   const inner = guestArguments({
     ...size,
+    host: 'balloon',
     ...OUTER_PLACES,
     console: port('con'),
     monitor: 'pipe,path=/run/monitor',

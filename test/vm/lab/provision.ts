@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Fetches QEMU, kernels and busybox as distribution packages and unpacks them into the cache; nothing is installed.
+// Fetches QEMU, kernels, busybox and guests' programs as distribution packages and unpacks them into the cache; nothing
+// is installed.
 // What was found is remembered for a week, so most runs ask the network nothing.
 // Called by lab.ts.
 import { spawnSync } from 'node:child_process';
@@ -7,7 +8,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { DebianPackages, unpack } from '../../../scripts/debian-packages.mjs';
-import { replaceFile, touch, withLock } from './cache.js';
+import { replaceFile, touch, unfinishedName, withLock } from './cache.js';
 import type { KernelName } from './kernel-names.js';
 
 /** Suites that may have the newest kernel of a series. */
@@ -76,10 +77,7 @@ export async function provisionQemu(options: ProvisionOptions): Promise<string> 
   }
   return treeOf('qemu', options, () => {
     const files = fetchQemu(options);
-    const id = createHash('sha256')
-      .update(files.map((file) => path.basename(file)).join())
-      .digest('hex')
-      .slice(0, 12);
+    const id = shortHash(files.map((file) => path.basename(file)).join());
     return unpacked(files, `qemu-${id}`, options);
   });
 }
@@ -134,6 +132,58 @@ function newestKernel(name: KernelName, { cache, note }: ProvisionOptions): Kern
   if (!newest) throw new Error(`no ${name} kernel in ${KERNEL_SUITES[name].join(', ')}; ${refusals.join('; ')}`);
   return newest;
 }
+
+/** Packages for a guest, unpacked. */
+export interface PackageTree {
+  /** Folders of just these packages, one each. */
+  readonly own: readonly string[];
+  /** The tree with all that they depend on. */
+  readonly all: string;
+}
+
+/** This one is built from the kernel's source and speaks to that kernel's device nodes. */
+const KERNEL_PACKAGE = 'hyperv-daemons';
+
+/** Packages whose programs are wanted in a guest with that kernel. */
+export async function provisionPackages(
+  names: readonly string[],
+  kernel: KernelName,
+  options: ProvisionOptions,
+): Promise<PackageTree> {
+  const isKernels = names.includes(KERNEL_PACKAGE);
+  const memo = ['packages', ...(isKernels ? [kernel] : []), ...[...names].sort()].join('-');
+  const tree = await treeOf(memo, options, () => {
+    options.note(`fetching ${names.join(', ')}`);
+    const packages = new DebianPackages({ suite: QEMU_SUITE, cache: options.cache });
+    packages.update();
+    const all = packages.withDependencies(...names);
+    const own = names.map((name): readonly [string, string] => {
+      const source = name === KERNEL_PACKAGE ? newestKernel(kernel, options).packages : packages;
+      const [file] = source.alone(name);
+      if (file === undefined) throw new Error(`apt fetched no file for ${name}`);
+      return [name, file];
+    });
+    return unpackedPackages(all, own, options);
+  });
+  return { own: names.map((name) => path.join(tree, 'own', name)), all: path.join(tree, 'all') };
+}
+
+function unpackedPackages(
+  all: readonly string[],
+  own: readonly (readonly [name: string, file: string])[],
+  { cache }: ProvisionOptions,
+): string {
+  const id = shortHash([...all, ...own.map(([, file]) => file)].map((file) => path.basename(file)).join());
+  const tree = path.join(cache, 'trees', `packages-${id}`);
+  if (fs.existsSync(tree)) return tree;
+  const unfinished = unfinishedName(tree);
+  unpack(all, path.join(unfinished, 'all'));
+  for (const [name, file] of own) unpack([file], path.join(unfinished, 'own', name));
+  fs.renameSync(unfinished, tree);
+  return tree;
+}
+
+const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
 
 function unpacked(files: readonly string[], name: string, { cache, note }: ProvisionOptions): string {
   note(`unpacking ${name}`);

@@ -1,43 +1,38 @@
 // SPDX-License-Identifier: MIT
 // Command lines of the two machines. The guest is the one that sees Hyper-V; its QEMU needs KVM with Hyper-V
 // enlightenments. Where this machine has no such KVM, an emulated outer machine with SVM provides it.
-// Called by lab.ts and image-builder.ts. Facts: docs/system/i386/hyperv.rst of QEMU.
+// Called by machine.ts and hosted/. Facts: docs/system/i386/hyperv.rst of QEMU.
 import path from 'node:path';
 
 /** Where a character device of QEMU leads: a QEMU backend such as `socket,fd=4`, without its id. */
 export type Backend = string;
 
-/** Ports of the guest, each at /dev/virtio-ports/lab.NAME. */
-export interface GuestPorts {
-  /** In: the job. Out: what the command prints. */
-  readonly out: Backend;
-  /** Progress lines and the exit status. */
-  readonly ctl: Backend;
-  /** What the command wants to tell the lab, byte by byte. */
-  readonly report: Backend;
-  /** The monitor of the guest's own QEMU; `monitor` is its other end. */
-  readonly qmp: Backend;
-}
-
-export interface GuestMachine {
+/** What both machines have. */
+export interface MachineParts {
   readonly kernel: string;
   readonly image: string;
   readonly cpus: number;
   readonly memoryMiB: number;
-  readonly append: string;
-  readonly ports: GuestPorts;
-  readonly monitor: Backend;
+  /** More kernel parameters. */
+  readonly append?: string;
+  /** Virtio-serial ports, each at /dev/virtio-ports/lab.NAME inside. */
+  readonly ports: Readonly<Record<string, Backend>>;
   readonly console: Backend;
+  readonly monitor?: Backend;
 }
 
-export interface OuterMachine {
-  readonly kernel: string;
-  readonly image: string;
-  readonly cpus: number;
-  readonly memoryMiB: number;
-  readonly ports: Omit<GuestPorts, 'qmp'> & { readonly con: Backend };
-  readonly monitor: Backend;
-  readonly console: Backend;
+export interface GuestMachine extends MachineParts {
+  /** Whose devices are on its VMBus: QEMU's balloon, or what a process of ours offers. */
+  readonly host: 'balloon' | 'ours';
+  /** A file that is its memory, all of it. */
+  readonly memoryFile?: string;
+  /** It may restart; if not, that ends QEMU. */
+  readonly restarts?: boolean;
+}
+
+export interface OuterMachine extends Omit<MachineParts, 'append'> {
+  /** A file of this size that the machine sees as a PCI device's memory. */
+  readonly shared?: { readonly file: string; readonly mebibytes: number };
 }
 
 // kvm=off hides KVM's own CPUID leaves, which Linux would prefer; vmbus-bridge needs vpindex and synic;
@@ -48,90 +43,78 @@ export const HYPERV_CPU = 'host,kvm=off,hv-relaxed,hv-vapic,hv-time,hv-vpindex,h
 const APPEND = 'console=ttyS0 loglevel=5 panic=-1 nokaslr mitigations=off';
 // A busy machine delays the emulated clock so much that Linux stops trusting it; KVM then takes the inner guest's clock page
 // away under it, and the guest hangs. The emulated counter is the same on all processors: nothing needs to be verified.
-const OUTER_APPEND = `${APPEND} tsc=reliable`;
-const BARE = ['-display', 'none', '-nodefaults', '-no-user-config', '-no-reboot', '-bios', 'qboot.rom'];
+const OUTER_APPEND = 'tsc=reliable';
+
+const chardev = (name: string, backend: Backend): string[] => ['-chardev', `${backend},id=${name}`];
 
 const serialPorts = (ports: Readonly<Record<string, Backend>>): string[] => [
   '-device',
   'virtio-serial-pci,max_ports=8',
   ...Object.entries(ports).flatMap(([name, backend]) => [
-    '-chardev',
-    `${backend},id=${name}`,
+    ...chardev(name, backend),
     '-device',
-    `virtserialport,chardev=${name},name=lab.${name}`,
+    `virtserialport,id=port-${name},chardev=${name},name=lab.${name}`,
   ]),
 ];
 
-const chardev = (name: string, backend: Backend): string[] => ['-chardev', `${backend},id=${name}`];
-
-/** Arguments of the QEMU that is the Hyper-V host. */
-export function guestArguments(machine: GuestMachine): string[] {
+/** Arguments of any machine of the lab; `board`, `accelerator` and `cpu` are values of -M, -accel and -cpu. */
+function machineArguments(parts: MachineParts, board: string, accelerator: string, cpu: string): string[] {
+  const { kernel, image, cpus, memoryMiB, append = '', ports, console, monitor } = parts;
   return [
-    '-M',
-    'pc,hpet=off',
-    '-accel',
-    'kvm',
-    '-cpu',
-    HYPERV_CPU, // "pc" has less PCI to scan than "q35"
-    '-smp',
-    String(machine.cpus),
-    '-m',
-    `${machine.memoryMiB}M`,
-    ...BARE,
-    '-kernel',
-    machine.kernel,
-    '-initrd',
-    machine.image,
-    '-append',
-    `${APPEND} ${machine.append}`.trim(),
-    '-device',
-    'vmbus-bridge',
-    '-device',
-    'hv-balloon,id=balloon,status-report=on',
-    ...chardev('console', machine.console),
-    '-serial',
-    'chardev:console',
-    ...chardev('monitor', machine.monitor),
-    '-mon',
-    'chardev=monitor,mode=control',
-    ...serialPorts({ ...machine.ports }),
+    ...['-M', board, '-accel', accelerator, '-cpu', cpu, '-smp', String(cpus), '-m', `${memoryMiB}M`],
+    ...['-display', 'none', '-nodefaults', '-no-user-config', '-bios', 'qboot.rom'],
+    ...['-kernel', kernel, '-initrd', image, '-append', `${APPEND} ${append}`.trim()],
+    ...chardev('console', console),
+    ...['-serial', 'chardev:console'],
+    ...(monitor === undefined ? [] : [...chardev('monitor', monitor), '-mon', 'chardev=monitor,mode=control']),
+    ...serialPorts(ports),
+  ];
+}
+
+/** Arguments of the QEMU that is the Hyper-V host, or lets a process of ours be it. */
+export function guestArguments(machine: GuestMachine): string[] {
+  const { host, memoryFile, memoryMiB, restarts = false } = machine;
+  const memory = `memory-backend-file,id=ram,share=on,mem-path=${memoryFile},size=${memoryMiB}M`;
+  const board = `pc,hpet=off${memoryFile === undefined ? '' : ',memory-backend=ram'}`; // less PCI to scan than "q35"
+  return [
+    ...(memoryFile === undefined ? [] : ['-object', memory]),
+    ...machineArguments(machine, board, 'kvm', HYPERV_CPU),
+    ...['-device', 'vmbus-bridge'],
+    ...(host === 'balloon' ? ['-device', 'hv-balloon,id=balloon,status-report=on'] : []),
+    ...(restarts ? [] : ['-no-reboot']),
   ];
 }
 
 /** Arguments of the QEMU that emulates a machine with SVM. */
 export function outerArguments(machine: OuterMachine): string[] {
+  const { shared } = machine;
   return [
-    '-M',
-    'q35,hpet=off',
-    '-accel',
-    'tcg,thread=multi,tb-size=512',
-    '-cpu',
-    'EPYC,+svm,-x2apic',
-    '-smp',
-    String(machine.cpus),
-    '-m',
-    `${machine.memoryMiB}M`,
-    ...BARE,
-    '-kernel',
-    machine.kernel,
-    '-initrd',
-    machine.image,
-    '-append',
-    OUTER_APPEND,
-    ...chardev('console', machine.console),
-    '-serial',
-    'chardev:console',
-    ...chardev('monitor', machine.monitor),
-    '-mon',
-    'chardev=monitor,mode=control',
-    ...serialPorts({ ...machine.ports }),
+    ...machineArguments({ ...machine, append: OUTER_APPEND }, 'q35,hpet=off', 'tcg,thread=multi,tb-size=512', 'EPYC,+svm,-x2apic'),
+    '-no-reboot',
+    ...(shared === undefined ? [] : sharedMemory(shared.file, shared.mebibytes)),
   ];
 }
 
-/** Runs a program of an unpacked tree with that tree's own loader and libraries; no chroot, no installation. */
-export function inTree(tree: string, program: string): string[] {
+/** Where the outer machine finds its shared memory: a device's place on its first PCI bus. */
+const SHARED_SLOT = '10';
+export const SHARED_MEMORY_FILE = `/sys/bus/pci/devices/0000:00:${SHARED_SLOT}.0/resource2`;
+
+// "master" makes it part of a snapshot.
+const sharedMemory = (file: string, mebibytes: number): string[] => [
+  '-object',
+  `memory-backend-file,id=shared,share=on,mem-path=${file},size=${mebibytes}M`,
+  '-device',
+  `ivshmem-plain,memdev=shared,master=on,addr=0x${SHARED_SLOT}`,
+];
+
+/**
+ * Runs a program of an unpacked tree with that tree's own loader and libraries; no chroot, no installation.
+ * @param preload a shared object that is loaded before all others
+ */
+export function inTree(tree: string, program: string, preload?: string): string[] {
   return [
     path.join(tree, 'usr/lib64/ld-linux-x86-64.so.2'),
+    ...(preload === undefined ? [] : ['--preload', preload]),
     '--library-path',
     path.join(tree, 'usr/lib/x86_64-linux-gnu'),
     path.join(tree, 'usr/bin', program),
@@ -139,7 +122,7 @@ export function inTree(tree: string, program: string): string[] {
 }
 
 /** QEMU of an unpacked tree with the firmware it finds there. */
-export function qemuInTree(tree: string): string[] {
+export function qemuInTree(tree: string, preload?: string): string[] {
   const firmware = ['qemu', 'seabios'].flatMap((name) => ['-L', path.join(tree, 'usr/share', name)]);
-  return [...inTree(tree, 'qemu-system-x86_64'), ...firmware];
+  return [...inTree(tree, 'qemu-system-x86_64', preload), ...firmware];
 }

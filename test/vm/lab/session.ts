@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// One run of QEMU on this machine: its process, the socket pairs that lead into it, and its end.
-// QEMU never outlives this process, and nothing of it lies in the file system.
-// Called by lab.ts and snapshot.ts.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { Socket } from 'node:net';
+// One run of QEMU for one job: what goes in, what comes out, and how far the guest has come.
+// Nothing of it lies in the file system.
+// Called by attempt.ts. Calls qemu-process.ts.
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { QemuProcess } from './qemu-process.js';
 import { QmpClient } from './qmp-client.js';
 import { TextTail } from './text-tail.js';
 
@@ -27,11 +27,6 @@ export type DescriptorName = keyof typeof DESCRIPTORS;
 /** The QEMU backend that leads to one of our descriptors. */
 export const backendOf = (name: DescriptorName): string => `socket,fd=${DESCRIPTORS[name]}`;
 
-const STDIO_COUNT = 3 + Object.keys(DESCRIPTORS).length;
-
-/** The emulated CPU lacks some features of the model it imitates; QEMU says so at every start. */
-const HARMLESS = /warning: TCG doesn't support requested feature/;
-
 export interface SessionOptions {
   readonly command: readonly string[];
   readonly output: Writable;
@@ -39,14 +34,12 @@ export interface SessionOptions {
 }
 
 export class Session {
-  readonly #child: ChildProcess;
+  readonly #qemu: QemuProcess<DescriptorName>;
   readonly #progress = new TextTail();
   readonly #report: Buffer[] = [];
-  readonly #said = new TextTail();
   readonly #onProgress: (line: string) => void;
   #progressWaiters: (() => void)[] = [];
   #pendingLine = '';
-  #killedBecause: string | undefined;
   /** What both machines said on their consoles. */
   readonly consoles: { readonly outer: TextTail; readonly guest: TextTail } = {
     outer: new TextTail(),
@@ -55,24 +48,11 @@ export class Session {
   readonly monitor: QmpClient;
   /** Settles when QEMU is gone and everything it wrote has arrived. */
   readonly ended: Promise<void>;
-  #outcome: string | undefined;
 
   constructor({ command, output, onProgress }: SessionOptions) {
     this.#onProgress = onProgress;
-    // If this process is killed, the kernel kills QEMU.
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', ...command], {
-      stdio: ['ignore', ...Array.from({ length: STDIO_COUNT - 1 }, () => 'pipe' as const)],
-      detached: true, // Ctrl-C is for us; we end QEMU
-    });
-    this.ended = new Promise((resolve) => {
-      const end = (outcome: string): void => {
-        this.#outcome ??= outcome;
-        this.#wake();
-        resolve();
-      };
-      this.#child.once('error', (error) => end(error.message));
-      this.#child.once('close', (code, signal) => end(`ended with ${signal ?? code}`));
-    });
+    this.#qemu = new QemuProcess({ command, sockets: DESCRIPTORS });
+    this.ended = this.#qemu.ended.then(() => this.#wake());
     this.#socket('out').pipe(output, { end: false });
     this.#socket('ctl')
       .setEncoding('utf8')
@@ -80,7 +60,6 @@ export class Session {
     this.#socket('report').on('data', (bytes: Buffer) => this.#report.push(bytes));
     this.consoles.outer.follow(this.#socket('console'));
     this.consoles.guest.follow(this.#socket('con'));
-    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream) this.#said.follow(stream);
     this.#socket('qmp').pipe(this.#socket('guestMonitor')).pipe(this.#socket('qmp'));
     const monitor = this.#socket('monitor');
     this.monitor = new QmpClient(monitor, (line) => monitor.write(line));
@@ -88,7 +67,7 @@ export class Session {
 
   /** True until QEMU is gone. */
   get isRunning(): boolean {
-    return this.#outcome === undefined;
+    return this.#qemu.isRunning;
   }
 
   /** All progress lines up to now. */
@@ -103,12 +82,7 @@ export class Session {
 
   /** Why QEMU ended, and what it said itself. */
   get ending(): string {
-    const reason = this.#killedBecause ?? 'the guest ended without a result';
-    const said = this.#said.text
-      .split('\n')
-      .filter((line) => line !== '' && !HARMLESS.test(line))
-      .join('; ');
-    return `${reason}; QEMU ${this.#outcome ?? 'runs'}${said === '' ? '' : `: ${said}`}`;
+    return this.#qemu.ending;
   }
 
   /** Sends the guest its job: the size on a line, then the bytes. */
@@ -129,16 +103,11 @@ export class Session {
 
   /** Ends QEMU at once. */
   kill(reason: string): void {
-    if (!this.isRunning) return;
-    this.#killedBecause ??= reason;
-    this.#child.kill('SIGKILL');
+    this.#qemu.kill(reason);
   }
 
   #socket(name: DescriptorName): Socket {
-    const stream = Array.from<unknown>(this.#child.stdio)[DESCRIPTORS[name]];
-    if (!(stream instanceof Socket)) throw new Error(`QEMU was started without its ${name} socket`);
-    stream.on('error', () => undefined); // QEMU is gone; `ended` tells
-    return stream;
+    return this.#qemu.socket(name);
   }
 
   #takeProgress(text: string): void {

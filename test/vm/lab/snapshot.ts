@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Saves a machine that waits for its job, and brings it back: a restored guest is there within a second.
 // A snapshot fits exactly one command line of QEMU, so its name is made of that.
-// Called by lab.ts. Facts: docs/devel/migration of QEMU.
+// Called by attempt.ts and hosted/. Facts: docs/devel/migration of QEMU.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { touch, unfinishedName } from './cache.js';
 import { fingerprint } from './image-builder.js';
-import { QmpError } from './qmp-client.js';
-import type { Session } from './session.js';
+import { type QmpClient, QmpError } from './qmp-client.js';
+
+/** A running QEMU, as far as this needs it. */
+interface Session {
+  readonly monitor: QmpClient;
+}
 
 /** QEMU holds back a migration to 128 MiB/s unless told otherwise. */
 const UNLIMITED = 1e11;

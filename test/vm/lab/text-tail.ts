@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Keeps the end of a text of any length, such as a console that may print for ever.
-// Called by session.ts.
+// Called by session.ts and hosted/.
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 export class TextTail {
   readonly #limit: number;
   #text = '';
+  readonly #watchers = new Set<() => void>();
 
   /** @param limit characters kept at least; twice as many at most */
   constructor(limit: number = 256 * 1024) {
@@ -20,6 +21,26 @@ export class TextTail {
   add(text: string): void {
     this.#text += text;
     if (this.#text.length > 2 * this.#limit) this.#text = this.#text.slice(-this.#limit);
+    for (const look of [...this.#watchers]) look();
+  }
+
+  /** Waits until the text matches. @returns null if `ended` settles first */
+  async appears(pattern: RegExp, ended: Promise<unknown>): Promise<RegExpExecArray | null> {
+    let stop = (): void => undefined;
+    try {
+      return await new Promise<RegExpExecArray | null>((resolve) => {
+        const look = (): void => {
+          const match = pattern.exec(this.#text);
+          if (match) resolve(match);
+        };
+        stop = () => this.#watchers.delete(look);
+        this.#watchers.add(look);
+        void ended.then(() => resolve(null));
+        look();
+      });
+    } finally {
+      stop();
+    }
   }
 
   /** Takes everything that a stream brings. */

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// Boots a real Linux guest whose whole VMBus a process of ours plays, over a stream to an object preloaded into QEMU.
+// Called by suites that run on this machine. Calls lab.ts, provision.ts, hosted-command.ts, hosted-process.ts, snapshot.ts.
+import fs from 'node:fs';
+import { LabFailure } from '../attempt.js';
+import { type Extras, nodeProgram } from '../guest-contents.js';
+import type { KernelName } from '../kernel-names.js';
+import { type Lab, prepareLab } from '../lab.js';
+import { provisionPackages } from '../provision.js';
+import { hasSnapshot, RESTORE_ARGUMENTS, restoreSnapshot, saveSnapshot, snapshotFile } from '../snapshot.js';
+import { packageContents } from './guest-packages.js';
+import { type HostedCommand, hostedCommand } from './hosted-command.js';
+import { HostedMachine } from './hosted-machine.js';
+import { HostedProcess } from './hosted-process.js';
+
+export type { GuestProcess } from './agent.js';
+export type { CommandOptions, CommandResult, GuestMemory, HostedMachine } from './hosted-machine.js';
+
+export interface HostedOptions {
+  readonly kernel: KernelName;
+  /** 2 if left out. */
+  readonly cpus?: number;
+  /** 512 if left out; a power of two wastes nothing. At most 2048. */
+  readonly memoryMiB?: number;
+  /** More kernel parameters. */
+  readonly append?: string;
+  /** Debian packages whose programs the guest has in its PATH. busybox is always there. */
+  readonly packages?: readonly string[];
+  /** Modules loaded at each start, after hv_vmbus. Others wait for modprobe. */
+  readonly modules?: readonly string[];
+  /** The guest has Node, for `machine.put(projectFiles())`. */
+  readonly node?: boolean;
+  /** False: the guest may restart. Else that ends QEMU, as switching off does. */
+  readonly noReboot?: boolean;
+  /** False: `machine.ram` is null. */
+  readonly shareMemory?: boolean;
+  /** False: boot, even if a snapshot is there, and leave none. */
+  readonly useSnapshot?: boolean;
+  /** Look for newer packages. */
+  readonly refresh?: boolean;
+  readonly note?: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A restored guest answers within milliseconds; a machine at its limits gets much more. */
+const RESTORE_TIMEOUT_MS = 120_000;
+const BOOT_TIMEOUT_MS = 600_000;
+
+const labs = new Map<string, Promise<Lab>>();
+
+/** Looking for KVM and packages once per process is enough. */
+function labFor({ kernel, refresh = false, note = () => undefined }: HostedOptions): Promise<Lab> {
+  const known = labs.get(kernel);
+  if (known && !refresh) return known;
+  const lab = prepareLab(kernel, { refresh, note });
+  labs.set(kernel, lab);
+  lab.catch(() => labs.delete(kernel));
+  return lab;
+}
+
+async function extrasFor(lab: Lab, options: HostedOptions): Promise<Extras> {
+  const { packages = [], node = false, refresh = false, note = () => undefined } = options;
+  const own = node ? [nodeProgram()] : [];
+  if (packages.length === 0) return { programs: own, files: {} };
+  const tree = await provisionPackages(packages, lab.kernelName, { cache: lab.cache, refresh, note });
+  const { programs, files } = packageContents(tree);
+  return { programs: [...own, ...programs], files };
+}
+
+/**
+ * Boots the guest, or restores it, up to the point where it has a host to talk to: `machine.link` is open, HELLO is on it.
+ * @throws LabUnavailable where there can be no lab
+ * @throws LabFailure when QEMU ends before
+ */
+export async function bootHosted(options: HostedOptions): Promise<HostedMachine> {
+  const lab = await labFor(options);
+  const extras = await extrasFor(lab, options);
+  const { cpus = 2, memoryMiB = 512, append = '', noReboot = true, shareMemory = true } = options;
+  const size = { cpus, memoryMiB, append, restarts: !noReboot, sharesMemory: shareMemory };
+  const command = hostedCommand(lab, extras, size);
+  const canSave = lab.mode === 'nested' && options.useSnapshot !== false;
+  const snapshot = canSave ? snapshotFile(lab.cache, command.command) : undefined;
+  const isSaved = snapshot !== undefined && hasSnapshot(snapshot);
+  try {
+    return await start(lab, command, options, { snapshot, restore: isSaved });
+  } catch (error) {
+    if (!isSaved || options.signal?.aborted) throw error;
+    process.stderr.write(`[lab] ${error instanceof Error ? error.message : String(error)}; booting again\n`);
+    fs.rmSync(snapshot, { force: true });
+    return start(lab, command, options, { snapshot, restore: false });
+  }
+}
+
+interface Start {
+  readonly snapshot: string | undefined;
+  readonly restore: boolean;
+}
+
+async function start(
+  lab: Lab,
+  { command, env, memoryFileMiB }: HostedCommand,
+  options: HostedOptions,
+  { snapshot, restore }: Start,
+): Promise<HostedMachine> {
+  options.signal?.throwIfAborted();
+  const started = Date.now();
+  const note = (text: string): void => options.note?.(`${((Date.now() - started) / 1000).toFixed(1)} s: ${text}`);
+  const memoryBytes = options.shareMemory === false ? 0 : memoryFileMiB << 20;
+  const process = await HostedProcess.start({
+    command: restore ? [...command, ...RESTORE_ARGUMENTS] : command,
+    env,
+    mode: lab.mode,
+    memoryBytes,
+  });
+  const path = process.memoryPath;
+  const machine = new HostedMachine(process, {
+    release: lab.release,
+    mode: lab.mode,
+    ram: path === undefined ? null : { path, bytes: (options.memoryMiB ?? 512) << 20 },
+    modules: ['hv_vmbus', ...(options.modules ?? [])],
+  });
+  const abort = (): void => process.kill('interrupted');
+  options.signal?.addEventListener('abort', abort);
+  const limit = restore ? RESTORE_TIMEOUT_MS : BOOT_TIMEOUT_MS;
+  const timeout = setTimeout(() => process.kill(`not there within ${limit / 1000} s`), limit);
+  try {
+    if (restore && snapshot !== undefined) {
+      await restoreSnapshot(process, snapshot);
+      note('snapshot restored');
+    } else if (snapshot !== undefined) {
+      // A kernel with hv_vmbus built in comes no further than its first message to the host.
+      await Promise.race([process.shimSays.appears(/the guest waits for its host/, process.ended), machine.agentIsUp]);
+      note('up to its host');
+      if (process.isRunning) note(await saveSnapshot(process, snapshot));
+    }
+    await machine.connect({ agentIsUp: restore && !lab.kernel.isBuiltin('hv_vmbus') });
+    if (!(await process.shimSays.appears(/the host is there/, process.ended))) throw new Error(process.ending);
+    note('connected');
+    return machine;
+  } catch (error) {
+    process.kill(error instanceof Error ? error.message : String(error));
+    await process.ended;
+    throw new LabFailure(process.ending, machine.consoles);
+  } finally {
+    clearTimeout(timeout);
+    options.signal?.removeEventListener('abort', abort);
+  }
+}
