@@ -89,7 +89,12 @@ export function guestArguments(machine: GuestMachine): string[] {
 export function outerArguments(machine: OuterMachine): string[] {
   const { shared } = machine;
   return [
-    ...machineArguments({ ...machine, append: OUTER_APPEND }, 'q35,hpet=off', 'tcg,thread=multi,tb-size=512', 'EPYC,+svm,-x2apic'),
+    ...machineArguments(
+      { ...machine, append: OUTER_APPEND },
+      'q35,hpet=off',
+      'tcg,thread=multi,tb-size=512',
+      'EPYC,+svm,-x2apic',
+    ),
     '-no-reboot',
     ...(shared === undefined ? [] : sharedMemory(shared.file, shared.mebibytes)),
   ];
