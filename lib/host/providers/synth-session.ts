@@ -30,7 +30,10 @@ export const synthOptions: readonly (keyof SynthOptions)[] = ['instanceGuid', 'r
 export interface SynthProvider<Event> extends Provider {
   /** Whether a guest has the device open and its handshake is over. */
   readonly isReady: boolean;
-  /** Resolves when {@link isReady}. @throws VmbusError ERR_VMBUS_TIMEOUT; what the signal was aborted with */
+  /**
+   * Resolves when {@link isReady}. Linux makes its input device a moment later, and drops what comes before that.
+   * @throws VmbusError ERR_VMBUS_TIMEOUT; what the signal was aborted with
+   */
   ready(options?: WaitOptions): Promise<void>;
   /** Answers each event from now on; a function that ends it. */
   subscribe(listener: (event: Event) => void): () => void;
