@@ -7,6 +7,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { openBus } from '../../dist/bus/index.js';
+import { VmbusError } from '../../dist/errors.js';
 import { acpi, BusTree, balloonId, kvpId, netId, scsiId } from './bus-tree.js';
 
 const ringFiles = [
