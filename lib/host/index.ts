@@ -55,6 +55,22 @@ export {
 } from './providers/keyboard.js';
 export type { WaitOptions } from './providers/listeners.js';
 export { type MouseEvent, type MouseOptions, type MouseProvider, mouse } from './providers/mouse.js';
+export type { FramePort, FramePortOptions } from './providers/netvsp/frame-port.js';
+export {
+  type NetworkPeer,
+  type NetworkPeerOptions,
+  type NetworkPeerStatistics,
+  networkPeer,
+} from './providers/netvsp/network-peer.js';
+export {
+  type NetworkStation,
+  NetworkSwitch,
+  type SwitchPort,
+  type SwitchStatistics,
+} from './providers/netvsp/network-switch.js';
+export type { NetvspOptions } from './providers/netvsp/nic-plan.js';
+export type { NetvspStatistics, NicTraffic } from './providers/netvsp/nic-statistics.js';
+export { type NetvspEvent, type NetvspProvider, type NetvspState, netvsp } from './providers/netvsp.js';
 export type { BlockBytes, Disk } from './providers/storvsp/disk.js';
 export type { DiskOptions, UnitOptions } from './providers/storvsp/disk-choice.js';
 export {

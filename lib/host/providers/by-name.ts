@@ -11,6 +11,8 @@ import { type EchoOptions, echo, echoOptions } from './echo.js';
 import { type IdleOptions, idle, idleOptions } from './idle.js';
 import { type KeyboardOptions, keyboard, keyboardOptions } from './keyboard.js';
 import { type MouseOptions, mouse, mouseOptions } from './mouse.js';
+import { type NetvspOptions, netvspNamedOptions } from './netvsp/nic-plan.js';
+import { netvsp } from './netvsp.js';
 import type { IdeOptions, ScsiOptions } from './storvsp/types.js';
 import { ide, ideOptions, scsi, scsiOptions } from './storvsp.js';
 import { type VideoOptions, video, videoOptions } from './video.js';
@@ -58,6 +60,11 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     summary: 'a screen, as far as its channel tells',
     options: videoOptions,
     make: (options) => video(options as VideoOptions),
+  },
+  net: {
+    summary: 'network card on a switch in memory, with a neighbour that gives addresses (peer=10.9.9.1/24)',
+    options: netvspNamedOptions,
+    make: (options) => netvsp(options as NetvspOptions),
   },
   scsi: {
     summary: 'a SCSI controller with disks in files or memory, for guests with a kernel',
