@@ -3,7 +3,7 @@
 // The contract of the command line: exit statuses, error texts, help, JSON, colours.
 
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -82,6 +82,9 @@ test('a write that the user may not do ends with status 4', async (t) => {
   );
   chmodSync(path.join(channel, 'cpu'), 0o444);
   chmodSync(tree.root, 0o755);
+  // Else it would be a mere copy of a guest's, and nobody might write there.
+  mkdirSync(path.join(tree.root, 'run/vmbus'), { recursive: true });
+  writeFileSync(path.join(tree.root, 'run/vmbus/test-tree'), '');
   const able = await run(['--version'], { ...(uid === undefined ? {} : { uid }) });
   if (able.status !== 0) return t.skip('an unprivileged user cannot read this checkout');
 
