@@ -132,6 +132,7 @@ describe('a disk behind a unit', () => {
   it('refuses blocks that it does not have', async () => {
     const guest = await StorageGuest.ready(scsi({ disks: [memoryDisk({ sizeBytes: megabyte + 511 })] }));
     const sense = async (run: Promise<{ sense: string }>): Promise<string> => (await run).sense;
+    await guest.write(0, Buffer.alloc(512, 1));
     const beyond = '5/21/0';
 
     assert.equal((await guest.read(2047, 1)).srbStatus, 1);
@@ -145,6 +146,7 @@ describe('a disk behind a unit', () => {
       { lba: 2047n, blocks: 2 },
     ]);
     assert.equal(await sense(guest.run({ command: { kind: 'unmap', parameterBytes: out.length }, out })), beyond);
+    assert.equal((await guest.read(0, 1)).data[0], 1, 'not even the first of a list with a bad one');
     assert.equal((await guest.read(2048, 0)).srbStatus, 1, 'none of them is fine');
   });
 

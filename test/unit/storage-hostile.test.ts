@@ -183,6 +183,26 @@ describe('a guest that asks for too much at once', () => {
     assert.equal(guest.channel.isPaused, false);
   });
 
+  it('gets each answer once when its next packets come while one is sent', async () => {
+    const guest = await guestOf();
+    const { channel } = guest;
+    const { packet } = guest.packetOf({ command: { kind: 'testUnitReady' } });
+    const complete = channel.complete.bind(channel);
+    let next = 101n;
+    channel.complete = (id, payload) => {
+      const isSent = complete(id, payload);
+      if (next <= 140n) channel.say({ type: 6, flags: 1, transactionId: next++, ...packet });
+      return isSent;
+    };
+    for (let id = 1n; id <= 5n; id += 1n) channel.say({ type: 6, flags: 1, transactionId: id, ...packet });
+
+    const ids: bigint[] = [];
+    while (ids.length < 45) ids.push((await channel.next()).transactionId);
+
+    assert.equal(new Set(ids).size, 45);
+    assert.deepEqual(channel.take(), []);
+  });
+
   it('may be gone before the disk answers', async () => {
     let goOn = (): void => undefined;
     let begun = (): void => undefined;

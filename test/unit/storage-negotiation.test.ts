@@ -119,7 +119,15 @@ describe('subchannels of a storage device', () => {
 
     assert.equal((await guest.ask({ kind: 'createSubchannels', count: 3 })).status, 0xc000_000d);
     assert.equal(guest.channel.offered, 0);
-    assert.equal((await guest.ask({ kind: 'createSubchannels', count: 2 })).status, 0);
+    const { channel } = guest;
+    let isAnswered = false;
+    const offer = channel.offerSubchannels.bind(channel);
+    channel.offerSubchannels = (count) => {
+      isAnswered = channel.take().length === 1;
+      offer(count);
+    };
+    channel.say({ type: 6, flags: 1, transactionId: 9n, payload: bytes('0d000000 01000000 00000000 0200') });
+    assert.equal(isAnswered, true);
     assert.equal(guest.channel.offered, 2);
     assert.equal((await guest.ask({ kind: 'createSubchannels', count: 1 })).status, 0xc000_0184);
     assert.equal(guest.channel.offered, 2);

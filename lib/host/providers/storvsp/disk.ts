@@ -17,6 +17,7 @@ export interface Disk {
   readonly sizeBytes: number;
   readonly blockBytes: BlockBytes;
   readonly readonly: boolean;
+  /** Exactly so many bytes, which are the caller's: they are not changed afterwards. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** `bytes` are not changed after the call. */
   write(offset: number, bytes: Uint8Array): Promise<void>;

@@ -55,6 +55,8 @@ export class StorageSession implements ProviderSession {
   readonly #notices = new Set<Exclude<VstorNotice, 'unknown'>>();
   #running = 0;
   #isPaused = false;
+  #isPumping = false;
+  #wantsPump = false;
 
   constructor(channel: HostChannel, host: SessionHost) {
     this.#channel = channel;
@@ -94,6 +96,8 @@ export class StorageSession implements ProviderSession {
       default: {
         const { status, fill, subchannels = 0 } = this.#negotiation.answer(request);
         this.#reply(transactionId, encodeVstorReply(status, bytes, fill));
+        // The answer goes first.
+        this.#pump();
         if (subchannels > 0) this.#channel.offerSubchannels(subchannels);
       }
     }
@@ -118,7 +122,19 @@ export class StorageSession implements ProviderSession {
     this.#pump();
   }
 
+  /** Whatever is sent may bring the guest's next packets before the call returns: those wait for the next round. */
   #pump(): void {
+    this.#wantsPump = true;
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (this.#wantsPump) {
+      this.#wantsPump = false;
+      this.#pumpOnce();
+    }
+    this.#isPumping = false;
+  }
+
+  #pumpOnce(): void {
     this.#sendUnsent();
     while (this.#unsent.length === 0 && this.#running < mostRunning) {
       const next = this.#waiting.shift();
@@ -154,11 +170,11 @@ export class StorageSession implements ProviderSession {
           encodeVstorReply(ntStatusOfSrb(reply.srbStatus), bytes, (body) => encodeSrbReply(body, reply)),
         );
       })
-      .catch((error: unknown) => this.#channel.fail(error))
       .finally(() => {
         this.#running -= 1;
         this.#pump();
-      });
+      })
+      .catch((error: unknown) => this.#channel.fail(error));
   }
 
   #reply(transactionId: bigint, payload: Uint8Array): void {
