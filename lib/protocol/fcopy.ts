@@ -12,7 +12,8 @@
 import { types } from 'node:util';
 import { invalidType, outOfRange } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
-import { getText, hasNul, need, putText, putU32, putU64, viewOf, violation } from './ic-wire.js';
+import { getText, hasNul, putText } from './ic-text.js';
+import { needBytes, protocolViolation, putUint, putUint64, viewOf } from './wire-fields.js';
 
 /** Class GUID of the file copy device. */
 export const fcopyClass: Guid = parseGuid('34d14be3-dee4-41c8-9ae7-6b174977c192');
@@ -65,8 +66,8 @@ export function encodeFcopy(request: FcopyRequest): Uint8Array {
       return build(FcopyOperation.start, startBytes, (body, view) => {
         putText(body, headerBytes, nameBytes, request.name, 'name');
         putText(body, pathOffset, nameBytes, request.path, 'path');
-        putU32(view, startFlags, request.flags, 'flags');
-        putU64(view, startSize, request.sizeBytes, 'sizeBytes');
+        putUint(view, startFlags, 32, request.flags, 'flags');
+        putUint64(view, startSize, request.sizeBytes, 'sizeBytes');
       });
     case 'write': {
       const { data, offset } = request;
@@ -74,7 +75,7 @@ export function encodeFcopy(request: FcopyRequest): Uint8Array {
       if (data.length > fcopyPieceBytes)
         throw outOfRange('data.length', `at most ${fcopyPieceBytes} bytes`, data.length);
       return build(FcopyOperation.write, writeData + data.length, (body, view) => {
-        putU64(view, writeOffset, offset, 'offset');
+        putUint64(view, writeOffset, offset, 'offset');
         view.setUint32(writeSize, data.length, true);
         body.set(data, writeData);
       });
@@ -90,7 +91,7 @@ export function encodeFcopy(request: FcopyRequest): Uint8Array {
 
 /** The request in a body; its answer has the same body. Data of a write is a view on it. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeFcopy(body: Uint8Array): FcopyRequest {
-  need('fcopy', body, headerBytes, 'request');
+  needBytes(viewOf(body), headerBytes, 'fcopy', 'request');
   const operation = viewOf(body).getUint32(0, true);
   switch (operation) {
     case FcopyOperation.start:
@@ -102,7 +103,7 @@ export function decodeFcopy(body: Uint8Array): FcopyRequest {
     case FcopyOperation.cancel:
       return { kind: 'cancel' };
     default:
-      throw violation('fcopy', `operation ${operation} is not one a host asks for`, { operation });
+      throw protocolViolation('fcopy', `operation ${operation} is not one a host asks for`, { operation });
   }
 }
 
@@ -115,10 +116,10 @@ function build(operation: number, bytes: number, fill: (body: Uint8Array, view: 
 }
 
 function decodeStart(body: Uint8Array): FcopyStart {
-  need('fcopy', body, startBytes, 'start');
+  needBytes(viewOf(body), startBytes, 'fcopy', 'start');
   const view = viewOf(body);
   for (const offset of [headerBytes, pathOffset]) {
-    if (!hasNul(body, offset, nameBytes)) throw violation('fcopy', 'a start with a name that does not end');
+    if (!hasNul(body, offset, nameBytes)) throw protocolViolation('fcopy', 'a start with a name that does not end');
   }
   return {
     kind: 'start',
@@ -130,13 +131,13 @@ function decodeStart(body: Uint8Array): FcopyStart {
 }
 
 function decodeWrite(body: Uint8Array): FcopyRequest {
-  need('fcopy', body, writeData, 'write');
+  needBytes(viewOf(body), writeData, 'fcopy', 'write');
   const view = viewOf(body);
   const offset = view.getBigUint64(writeOffset, true);
   const size = view.getUint32(writeSize, true);
   const present = body.length - writeData;
   if (size > fcopyPieceBytes || size > present)
-    throw violation('fcopy', `a write announces ${size} bytes, ${present} follow`, { size, present });
-  if (offset > mostOffset - BigInt(size)) throw violation('fcopy', `a write at offset ${offset}`, { offset });
+    throw protocolViolation('fcopy', `a write announces ${size} bytes, ${present} follow`, { size, present });
+  if (offset > mostOffset - BigInt(size)) throw protocolViolation('fcopy', `a write at offset ${offset}`, { offset });
   return { kind: 'write', offset, data: body.subarray(writeData, writeData + size) };
 }

@@ -6,7 +6,7 @@
 // Body: u64 sequence, u32 state of the guest's applications, u32 zero.
 
 import { type Guid, parseGuid } from '../guid.js';
-import { need, putU32, putU64, viewOf } from './ic-wire.js';
+import { needBytes, putUint, putUint64, viewOf } from './wire-fields.js';
 
 /** Class GUID of the heartbeat device. */
 export const heartbeatClass: Guid = parseGuid('57164f39-9115-4e78-ab55-382f3bd5422d');
@@ -48,14 +48,14 @@ export function nextSequence(sequence: bigint): bigint {
 /** Body of a heartbeat. @throws TypeError, RangeError */
 export function encodeHeartbeat(beat: Heartbeat): Uint8Array {
   const body = new Uint8Array(bodyBytes);
-  putU64(viewOf(body), 0, beat.sequence, 'sequence');
-  putU32(viewOf(body), sequenceBytes, beat.applicationState, 'applicationState');
+  putUint64(viewOf(body), 0, beat.sequence, 'sequence');
+  putUint(viewOf(body), sequenceBytes, 32, beat.applicationState, 'applicationState');
   return body;
 }
 
 /** The heartbeat in a body, of a request or of an answer. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeHeartbeat(body: Uint8Array): Heartbeat {
-  need('heartbeat', body, sequenceBytes, 'heartbeat');
+  needBytes(viewOf(body), sequenceBytes, 'heartbeat', 'heartbeat');
   const view = viewOf(body);
   const applicationState = body.length >= stateEnd ? view.getUint32(sequenceBytes, true) : 0;
   return { sequence: view.getBigUint64(0, true), applicationState };
@@ -67,6 +67,6 @@ export function encodeHeartbeatReply(request: Uint8Array, applicationState: numb
   const body = Uint8Array.from(request);
   const view = viewOf(body);
   view.setBigUint64(0, nextSequence(sequence), true);
-  if (body.length >= stateEnd) putU32(view, sequenceBytes, applicationState, 'applicationState');
+  if (body.length >= stateEnd) putUint(view, sequenceBytes, 32, applicationState, 'applicationState');
   return body;
 }

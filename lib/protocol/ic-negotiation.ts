@@ -9,7 +9,7 @@
 
 import { outOfRange } from '../errors.js';
 import { getVersion, type IcVersion, putVersion } from './ic.js';
-import { need, viewOf, violation } from './ic-wire.js';
+import { needBytes, protocolViolation, viewOf } from './wire-fields.js';
 
 const tableOffset = 8;
 /** Entries that Linux reads of each list. */
@@ -46,13 +46,13 @@ export function encodeNegotiation({ frameworks, messages }: IcVersions): Uint8Ar
 
 /** What a host offers. @throws VmbusError ERR_VMBUS_PROTOCOL; a guest answers such a body as if nothing matched */
 export function decodeNegotiation(body: Uint8Array): IcVersions {
-  need('ic', body, 4, 'negotiation');
+  needBytes(viewOf(body), 4, 'ic', 'negotiation');
   const view = viewOf(body);
   const frameworks = view.getUint16(0, true);
   const messages = view.getUint16(2, true);
   if (frameworks > mostVersions || messages > mostVersions)
-    throw violation('ic', `negotiation of ${frameworks} and ${messages} versions`, { frameworks, messages });
-  need('ic', body, tableOffset + (frameworks + messages) * 4, 'negotiation');
+    throw protocolViolation('ic', `negotiation of ${frameworks} and ${messages} versions`, { frameworks, messages });
+  needBytes(viewOf(body), tableOffset + (frameworks + messages) * 4, 'ic', 'negotiation');
   const all = Array.from({ length: frameworks + messages }, (_, i) => getVersion(view, tableOffset + i * 4));
   return { frameworks: all.slice(0, frameworks), messages: all.slice(frameworks) };
 }
@@ -85,16 +85,16 @@ export function encodeNegotiationReply(request: Uint8Array, choice: IcChoice | n
 
 /** What a guest chose; null: nothing. @throws VmbusError ERR_VMBUS_PROTOCOL for anything but one version of each, or none */
 export function decodeNegotiationReply(body: Uint8Array): IcChoice | null {
-  need('ic', body, 4, 'answer to a negotiation');
+  needBytes(viewOf(body), 4, 'ic', 'answer to a negotiation');
   const view = viewOf(body);
   const frameworks = view.getUint16(0, true);
   const messages = view.getUint16(2, true);
   if (frameworks === 0 && messages === 0) return null;
   if (frameworks !== 1 || messages !== 1)
-    throw violation('ic', `a guest chose ${frameworks} and ${messages} versions, one of each is due`, {
+    throw protocolViolation('ic', `a guest chose ${frameworks} and ${messages} versions, one of each is due`, {
       frameworks,
       messages,
     });
-  need('ic', body, negotiationReplyBytes, 'answer to a negotiation');
+  needBytes(viewOf(body), negotiationReplyBytes, 'ic', 'answer to a negotiation');
   return { framework: getVersion(view, tableOffset), message: getVersion(view, tableOffset + 4) };
 }

@@ -6,19 +6,21 @@
 // Shared by host/providers/ and devices/.
 // Source of the facts: struct vmbuspipe_hdr and struct icmsg_hdr in include/linux/hyperv.h; drivers/hv/channel_mgmt.c.
 //
-//   0 u32 pipe packet type, 1 = data      8 u16 u16 framework version    20 u32 status, 0 in a request
-//   4 u32 bytes from offset 8 on         12 u16 type of the message      24 u8 transaction id, 25 u8 flags, 26 u16 zero
-//                                        14 u16 u16 message version      28 body
-//                                        18 u16 bytes of the body
+// Behind the pipe header (pipe.ts):
+//   0 u16 u16 framework version      6 u16 u16 message version     12 u32 status, 0 in a request
+//   4 u16 type of the message       10 u16 bytes of the body       16 u8 transaction id, 17 u8 flags, 18 u16 zero, 20 body
 
-import { invalidType, outOfRange } from '../errors.js';
-import { checkWhole, viewOf, violation } from './ic-wire.js';
+import { checkInteger } from '../check.js';
+import { outOfRange } from '../errors.js';
+import { buildPipe, openPipe, pipeHeaderBytes } from './pipe.js';
+import { needBytes, protocolViolation, putUint, viewOf } from './wire-fields.js';
 
-/** Bytes before the body. */
-export const icHeaderBytes = 28;
-const pipeHeaderBytes = 8;
-const messageHeaderBytes = icHeaderBytes - pipeHeaderBytes;
-const pipeData = 1;
+const headerBytes = 20;
+/** Bytes before the body in a payload. */
+export const icHeaderBytes: number = pipeHeaderBytes + headerBytes;
+const statusOffset = 12;
+const flagsOffset = 17;
+const sizeOffset = 10;
 
 /** Types of messages. 6 (remote desktop) and 8 (session) exist, and are nobody's here. */
 export const IcType = { negotiate: 0, heartbeat: 1, kvp: 2, shutdown: 3, timesync: 4, vss: 5, fcopy: 7 } as const;
@@ -56,8 +58,8 @@ export type IcVersion = number;
 
 /** @throws TypeError, RangeError where one does not fit 16 bits */
 export function icVersion(major: number, minor: number): IcVersion {
-  checkWhole(major, 'major', 0xffff);
-  checkWhole(minor, 'minor', 0xffff);
+  checkInteger(major, 'major', 0, 0xffff);
+  checkInteger(minor, 'minor', 0, 0xffff);
   return major * 0x1_0000 + minor;
 }
 
@@ -73,7 +75,7 @@ export function getVersion(view: DataView, offset: number): IcVersion {
 
 /** @throws TypeError, RangeError for what is no version */
 export function putVersion(view: DataView, offset: number, version: IcVersion): void {
-  checkWhole(version, 'version', 0xffff_ffff);
+  checkInteger(version, 'version', 0, 0xffff_ffff);
   view.setUint16(offset, version >>> 16, true);
   view.setUint16(offset + 2, version & 0xffff, true);
 }
@@ -100,23 +102,16 @@ export function encodeIcMessage(message: IcMessage): Uint8Array {
   const { framework, type, version, body, status = 0, transactionId = 0 } = message;
   const flags = message.flags ?? IcFlag.transaction | IcFlag.request;
   if (body.length > 0xffff) throw outOfRange('body.length', 'at most 65535 bytes', body.length);
-  checkWhole(type, 'type', 0xffff);
-  checkWhole(status, 'status', 0xffff_ffff);
-  checkWhole(transactionId, 'transactionId', 0xff);
-  checkWhole(flags, 'flags', 0xff);
-  const payload = new Uint8Array(icHeaderBytes + body.length);
-  const view = viewOf(payload);
-  view.setUint32(0, pipeData, true);
-  view.setUint32(4, messageHeaderBytes + body.length, true);
-  putVersion(view, 8, framework);
-  view.setUint16(12, type, true);
-  putVersion(view, 14, version);
-  view.setUint16(18, body.length, true);
-  view.setUint32(20, status, true);
-  view.setUint8(24, transactionId);
-  view.setUint8(25, flags);
-  payload.set(body, icHeaderBytes);
-  return payload;
+  return buildPipe(headerBytes + body.length, (view) => {
+    putVersion(view, 0, framework);
+    putUint(view, 4, 16, type, 'type');
+    putVersion(view, 6, version);
+    view.setUint16(sizeOffset, body.length, true);
+    putUint(view, statusOffset, 32, status, 'status');
+    putUint(view, 16, 8, transactionId, 'transactionId');
+    putUint(view, flagsOffset, 8, flags, 'flags');
+    new Uint8Array(view.buffer, view.byteOffset).set(body, headerBytes);
+  });
 }
 
 /**
@@ -125,32 +120,22 @@ export function encodeIcMessage(message: IcMessage): Uint8Array {
  * @throws VmbusError ERR_VMBUS_PROTOCOL
  */
 export function decodeIcMessage(payload: Uint8Array): Required<IcMessage> {
-  const bytes = payload.length;
-  if (bytes < icHeaderBytes) throw violation('ic', `${bytes} bytes are less than a header`, { bytes });
-  const view = viewOf(payload);
-  const pipeType = view.getUint32(0, true);
-  if (pipeType !== pipeData)
-    throw violation('ic', `pipe packet of type ${pipeType}, ${pipeData} expected`, { pipeType });
-  const pipeBytes = view.getUint32(4, true);
-  if (pipeBytes < messageHeaderBytes || pipeBytes > bytes - pipeHeaderBytes)
-    throw violation('ic', `pipe header announces ${pipeBytes} bytes, ${bytes - pipeHeaderBytes} follow`, {
-      pipeBytes,
-      bytes,
-    });
-  const bodyBytes = view.getUint16(18, true);
-  if (bodyBytes > pipeBytes - messageHeaderBytes)
-    throw violation('ic', `header announces a body of ${bodyBytes} bytes in a pipe packet of ${pipeBytes}`, {
-      bodyBytes,
-      pipeBytes,
+  const view = openPipe(payload, 'ic');
+  needBytes(view, headerBytes, 'ic', 'header');
+  const size = view.getUint16(sizeOffset, true);
+  if (size > view.byteLength - headerBytes)
+    throw protocolViolation('ic', `header announces a body of ${size} bytes in a message of ${view.byteLength}`, {
+      size,
+      bytes: view.byteLength,
     });
   return {
-    framework: getVersion(view, 8),
-    type: view.getUint16(12, true),
-    version: getVersion(view, 14),
-    status: view.getUint32(20, true),
-    transactionId: view.getUint8(24),
-    flags: view.getUint8(25),
-    body: payload.subarray(icHeaderBytes, icHeaderBytes + bodyBytes),
+    framework: getVersion(view, 0),
+    type: view.getUint16(4, true),
+    version: getVersion(view, 6),
+    status: view.getUint32(statusOffset, true),
+    transactionId: view.getUint8(16),
+    flags: view.getUint8(flagsOffset),
+    body: payload.subarray(icHeaderBytes, icHeaderBytes + size),
   };
 }
 
@@ -171,14 +156,12 @@ export interface IcReply {
 export function encodeIcReply(request: Uint8Array, { status, body, bodyBytes }: IcReply): Uint8Array {
   const room = decodeIcMessage(request).body.length;
   if (body && body.length > room) throw outOfRange('body.length', `at most ${room} bytes`, body.length);
-  if (bodyBytes !== undefined) checkWhole(bodyBytes, 'bodyBytes', room);
-  if (typeof status !== 'number') throw invalidType('status', 'a number', status);
-  checkWhole(status, 'status', 0xffff_ffff);
+  if (bodyBytes !== undefined) checkInteger(bodyBytes, 'bodyBytes', 0, room);
   const reply = Uint8Array.from(request);
-  const view = viewOf(reply);
-  view.setUint32(20, status, true);
-  view.setUint8(25, IcFlag.transaction | IcFlag.response);
+  const view = viewOf(reply.subarray(pipeHeaderBytes));
+  putUint(view, statusOffset, 32, status, 'status');
+  view.setUint8(flagsOffset, IcFlag.transaction | IcFlag.response);
   if (body) reply.set(body, icHeaderBytes);
-  if (bodyBytes !== undefined) view.setUint16(18, bodyBytes, true);
+  if (bodyBytes !== undefined) view.setUint16(sizeOffset, bodyBytes, true);
   return reply;
 }

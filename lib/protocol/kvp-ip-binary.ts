@@ -8,9 +8,10 @@
 
 import { isIPv6 } from 'node:net';
 import { invalidType, invalidValue, outOfRange } from '../errors.js';
-import { getText, need, putText, viewOf, violation } from './ic-wire.js';
+import { getText, putText } from './ic-text.js';
 import { ipv4Bytes, ipv4Text, ipv6Bytes, ipv6Text } from './ip-text.js';
 import { familyNumber, ipFamilies, ipOrigins, type KvpIpInfo } from './kvp-ip-types.js';
+import { needBytes, protocolViolation, viewOf } from './wire-fields.js';
 
 const start = 4;
 const end = start + 3712;
@@ -80,17 +81,17 @@ export function encodeBinaryIpInfo(body: Uint8Array, info: KvpIpInfo): void {
 
 /** The information in a body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeBinaryIpInfo(body: Uint8Array): KvpIpInfo {
-  need('kvp', body, end, 'IP information');
+  needBytes(viewOf(body), end, 'kvp', 'IP information');
   const view = viewOf(body);
   const number = body[familyOffset] ?? 0;
   const family = ipFamilies[number];
-  if (family === undefined) throw violation('kvp', `address family ${number}`, { family: number });
+  if (family === undefined) throw protocolViolation('kvp', `address family ${number}`, { family: number });
   const v4 = getAddresses(body, addresses4);
   const v6 = getAddresses(body, addresses6);
   const masks = v4.map((_, i) => ipv4Text(body.subarray(masks4 + 4 * i, masks4 + 4 * i + 4)));
   const prefixes = v6.map((_, i) => {
     const bits = view.getUint32(prefixes6 + 4 * i, true);
-    if (bits > 128) throw violation('kvp', `an IPv6 prefix of ${bits} bits`, { bits });
+    if (bits > 128) throw protocolViolation('kvp', `an IPv6 prefix of ${bits} bits`, { bits });
     return `/${bits}`;
   });
   return {
@@ -120,7 +121,7 @@ function putAddresses(body: Uint8Array, four: Table, six: Table, list: readonly 
 
 function getAddresses(body: Uint8Array, from: Table): string[] {
   const count = viewOf(body).getUint32(from.count, true);
-  if (count > from.most) throw violation('kvp', `${count} ${from.what}, ${from.most} have room`, { count });
+  if (count > from.most) throw protocolViolation('kvp', `${count} ${from.what}, ${from.most} have room`, { count });
   const toText = from.bytes === 4 ? ipv4Text : ipv6Text;
   return Array.from({ length: count }, (_, i) =>
     toText(body.subarray(from.offset + from.bytes * i, from.offset + from.bytes * (i + 1))),

@@ -9,9 +9,10 @@
 
 import { invalidType, invalidValue } from '../errors.js';
 import { type IcVersion, icVersion } from './ic.js';
-import { getText, need, putText, violation } from './ic-wire.js';
+import { getText, putText } from './ic-text.js';
 import { decodeBinaryIpInfo, encodeBinaryIpInfo } from './kvp-ip-binary.js';
 import { familyNumber, type IpFamily, ipFamilies, type KvpIpInfo } from './kvp-ip-types.js';
+import { needBytes, protocolViolation, viewOf } from './wire-fields.js';
 
 export type { IpFamily, IpOrigin, KvpIpInfo } from './kvp-ip-types.js';
 
@@ -54,10 +55,10 @@ export function encodeIpInfo(body: Uint8Array, info: KvpIpInfo, version: IcVersi
 /** The information in a body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeIpInfo(body: Uint8Array, version: IcVersion): KvpIpInfo {
   if (version >= binaryIpVersion) return decodeBinaryIpInfo(body);
-  need('kvp', body, ipInfoBodyBytes, 'IP information');
+  needBytes(viewOf(body), ipInfoBodyBytes, 'kvp', 'IP information');
   const number = body[familyOffset] ?? 0;
   const family: IpFamily | undefined = ipFamilies[number];
-  if (family === undefined) throw violation('kvp', `address family ${number}`, { family: number });
+  if (family === undefined) throw protocolViolation('kvp', `address family ${number}`, { family: number });
   const list = (name: (typeof lists)[number]): string[] =>
     getText(body, field[name].offset, field[name].bytes)
       .split(';')

@@ -6,7 +6,8 @@
 //   0 u32 type, 4 u32 key bytes, 8 u32 value bytes (texts: both with their NUL), 12 key[512], 524 value[2048]
 
 import { invalidType, invalidValue } from '../errors.js';
-import { getText, putText, putU32, putU64, viewOf, violation } from './ic-wire.js';
+import { getText, putText } from './ic-text.js';
+import { protocolViolation, putUint, putUint64, viewOf } from './wire-fields.js';
 
 /** Bytes of a key's field. */
 export const keyBytes = 512;
@@ -51,10 +52,10 @@ function putValue(body: Uint8Array, offset: number, item: KvpValue): number {
   const view = viewOf(body);
   switch (item.type) {
     case 'u32':
-      putU32(view, offset, item.value, 'value');
+      putUint(view, offset, 32, item.value, 'value');
       return 4;
     case 'u64':
-      putU64(view, offset, item.value, 'value');
+      putUint64(view, offset, item.value, 'value');
       return 8;
     case 'string':
     case 'expandableString':
@@ -70,23 +71,23 @@ export function decodeKvpItem(body: Uint8Array, offset: number): KvpItem {
   const type = view.getUint32(offset, true);
   const keySize = view.getUint32(offset + 4, true);
   const size = view.getUint32(offset + 8, true);
-  if (keySize > keyBytes || keySize % 2 !== 0) throw violation('kvp', `a key of ${keySize} bytes`, { keySize });
+  if (keySize > keyBytes || keySize % 2 !== 0) throw protocolViolation('kvp', `a key of ${keySize} bytes`, { keySize });
   const key = getText(body, offset + keyOffset, keySize);
   const at = offset + textOffset;
   switch (type) {
     case types.string:
     case types.expandableString: {
-      if (size > textBytes || size % 2 !== 0) throw violation('kvp', `a text of ${size} bytes`, { size });
+      if (size > textBytes || size % 2 !== 0) throw protocolViolation('kvp', `a text of ${size} bytes`, { size });
       return { key, type: type === types.string ? 'string' : 'expandableString', value: getText(body, at, size) };
     }
     case types.u32:
-      if (size !== 4) throw violation('kvp', `a number of 32 bits in ${size} bytes`, { size });
+      if (size !== 4) throw protocolViolation('kvp', `a number of 32 bits in ${size} bytes`, { size });
       return { key, type: 'u32', value: view.getUint32(at, true) };
     case types.u64:
-      if (size !== 8) throw violation('kvp', `a number of 64 bits in ${size} bytes`, { size });
+      if (size !== 8) throw protocolViolation('kvp', `a number of 64 bits in ${size} bytes`, { size });
       return { key, type: 'u64', value: view.getBigUint64(at, true) };
     default:
-      throw violation('kvp', `a value of type ${type}`, { type });
+      throw protocolViolation('kvp', `a value of type ${type}`, { type });
   }
 }
 

@@ -10,12 +10,14 @@
 //   enumerate  u32 index, value   value      u32 type, u32 key bytes, u32 value bytes, key[512], value[2048]
 // Sizes count the terminating NUL. An answer has the body of its request, with the value filled in.
 
+import { checkInteger } from '../check.js';
 import { outOfRange } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
 import type { IcVersion } from './ic.js';
-import { checkWhole, getText, need, putU32, viewOf, violation } from './ic-wire.js';
+import { getText } from './ic-text.js';
 import { decodeIpInfo, encodeIpInfo, type IpFamily, ipInfoBodyBytes, type KvpIpInfo } from './kvp-ip-info.js';
 import { decodeKvpItem, encodeKvpItem, encodeKvpKey, type KvpItem, keyBytes, valueBytes } from './kvp-value.js';
+import { needBytes, protocolViolation, putUint, viewOf } from './wire-fields.js';
 
 /** Class GUID of the key-value device. */
 export const kvpClass: Guid = parseGuid('a9a0f4e7-5a45-4d96-b827-8a841e8c03e6');
@@ -58,17 +60,17 @@ export function encodeKvpRequest(request: KvpRequest, version: IcVersion): Uint8
   switch (request.kind) {
     case 'get':
       return poolBody(KvpOperation.get, request.pool, (body) => {
-        putU32(viewOf(body), itemOffset + 4, encodeKvpKey(body, itemOffset + 12, request.key), 'key');
+        putUint(viewOf(body), itemOffset + 4, 32, encodeKvpKey(body, itemOffset + 12, request.key), 'key');
       });
     case 'set':
       return poolBody(KvpOperation.set, request.pool, (body) => encodeKvpItem(body, itemOffset, request.item));
     case 'delete':
       return poolBody(KvpOperation.delete, request.pool, (body) => {
-        putU32(viewOf(body), itemOffset, encodeKvpKey(body, itemOffset + 4, request.key), 'key');
+        putUint(viewOf(body), itemOffset, 32, encodeKvpKey(body, itemOffset + 4, request.key), 'key');
       });
     case 'enumerate':
       return poolBody(KvpOperation.enumerate, request.pool, (body) =>
-        putU32(viewOf(body), itemOffset, request.index, 'index'),
+        putUint(viewOf(body), itemOffset, 32, request.index, 'index'),
       );
     case 'getIpInfo': {
       const { adapterId, family } = request;
@@ -84,30 +86,30 @@ export function encodeKvpRequest(request: KvpRequest, version: IcVersion): Uint8
 
 /** The request in a body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeKvpRequest(body: Uint8Array, version: IcVersion): KvpRequest {
-  need('kvp', body, itemOffset, 'request');
+  needBytes(viewOf(body), itemOffset, 'kvp', 'request');
   const [operation = 0, pool = 0] = body;
   if (operation === KvpOperation.getIpInfo || operation === KvpOperation.setIpInfo) {
     const info = decodeIpInfo(body, version);
     if (operation === KvpOperation.setIpInfo) return { kind: 'setIpInfo', info };
     return { kind: 'getIpInfo', adapterId: info.adapterId, family: info.family };
   }
-  if (pool > lastPool) throw violation('kvp', `pool ${pool}, there are 0 to ${lastPool}`, { pool });
+  if (pool > lastPool) throw protocolViolation('kvp', `pool ${pool}, there are 0 to ${lastPool}`, { pool });
   switch (operation) {
     case KvpOperation.get:
-      need('kvp', body, itemOffset + valueBytes, 'get request');
+      needBytes(viewOf(body), itemOffset + valueBytes, 'kvp', 'get request');
       return { kind: 'get', pool, key: requestedKey(body, itemOffset + 4, itemOffset + 12) };
     case KvpOperation.set:
-      need('kvp', body, itemOffset + valueBytes, 'set request');
+      needBytes(viewOf(body), itemOffset + valueBytes, 'kvp', 'set request');
       return { kind: 'set', pool, item: decodeKvpItem(body, itemOffset) };
     case KvpOperation.delete:
-      need('kvp', body, itemOffset + 4 + keyBytes, 'delete request');
+      needBytes(viewOf(body), itemOffset + 4 + keyBytes, 'kvp', 'delete request');
       return { kind: 'delete', pool, key: requestedKey(body, itemOffset, itemOffset + 4) };
     case KvpOperation.enumerate:
       // The whole of it: the answer goes there.
-      need('kvp', body, bodyBytes, 'enumerate request');
+      needBytes(viewOf(body), bodyBytes, 'kvp', 'enumerate request');
       return { kind: 'enumerate', pool, index: viewOf(body).getUint32(itemOffset, true) };
     default:
-      throw violation('kvp', `operation ${operation} is not one a host asks for`, { operation });
+      throw protocolViolation('kvp', `operation ${operation} is not one a host asks for`, { operation });
   }
 }
 
@@ -139,7 +141,7 @@ export function decodeKvpIpReply(body: Uint8Array, version: IcVersion): KvpIpInf
 }
 
 function poolBody(operation: number, pool: number, fill: (body: Uint8Array) => void): Uint8Array {
-  checkWhole(pool, 'pool', lastPool);
+  checkInteger(pool, 'pool', 0, lastPool);
   const body = new Uint8Array(bodyBytes);
   body[0] = operation;
   body[1] = pool;
@@ -156,17 +158,17 @@ function ipBody(operation: number, info: KvpIpInfo, version: IcVersion): Uint8Ar
 
 /** Where the item stands in a body that has one. */
 function itemPlace(body: Uint8Array): number {
-  need('kvp', body, itemOffset, 'answer');
+  needBytes(viewOf(body), itemOffset, 'kvp', 'answer');
   const operation = body[0];
   if (operation !== KvpOperation.get && operation !== KvpOperation.enumerate)
-    throw violation('kvp', `an answer to operation ${operation} has no value`, { operation });
+    throw protocolViolation('kvp', `an answer to operation ${operation} has no value`, { operation });
   const offset = operation === KvpOperation.get ? itemOffset : indexedOffset;
-  need('kvp', body, offset + valueBytes, 'answer');
+  needBytes(viewOf(body), offset + valueBytes, 'kvp', 'answer');
   return offset;
 }
 
 function requestedKey(body: Uint8Array, sizeOffset: number, keyOffset: number): string {
   const bytes = viewOf(body).getUint32(sizeOffset, true);
-  if (bytes > keyBytes || bytes % 2 !== 0) throw violation('kvp', `a key of ${bytes} bytes`, { bytes });
+  if (bytes > keyBytes || bytes % 2 !== 0) throw protocolViolation('kvp', `a key of ${bytes} bytes`, { bytes });
   return getText(body, keyOffset, bytes);
 }

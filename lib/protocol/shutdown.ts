@@ -7,7 +7,8 @@
 // Body: u32 reason, u32 timeout in seconds, u32 flags, 2048 bytes of text that no guest is known to show.
 
 import { type Guid, parseGuid } from '../guid.js';
-import { getText, need, putText, putU32, viewOf } from './ic-wire.js';
+import { getText, putText } from './ic-text.js';
+import { needBytes, putUint, viewOf } from './wire-fields.js';
 
 /** Class GUID of the shutdown device. */
 export const shutdownClass: Guid = parseGuid('0e0b6031-5213-4934-818b-38d90ced39db');
@@ -38,16 +39,16 @@ export interface ShutdownRequest {
 export function encodeShutdown(request: ShutdownRequest): Uint8Array {
   const body = new Uint8Array(bodyBytes);
   const view = viewOf(body);
-  putU32(view, 0, request.reason, 'reason');
-  putU32(view, 4, request.timeoutSeconds, 'timeoutSeconds');
-  putU32(view, 8, request.flags, 'flags');
+  putUint(view, 0, 32, request.reason, 'reason');
+  putUint(view, 4, 32, request.timeoutSeconds, 'timeoutSeconds');
+  putUint(view, 8, 32, request.flags, 'flags');
   putText(body, textOffset, textBytes, request.text, 'text');
   return body;
 }
 
 /** The request in a body; its answer has the same body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeShutdown(body: Uint8Array): ShutdownRequest {
-  need('shutdown', body, bodyBytes, 'shutdown request');
+  needBytes(viewOf(body), bodyBytes, 'shutdown', 'shutdown request');
   const view = viewOf(body);
   return {
     reason: view.getUint32(0, true),

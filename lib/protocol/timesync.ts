@@ -10,7 +10,7 @@
 
 import { type Guid, parseGuid } from '../guid.js';
 import { type IcVersion, icVersion } from './ic.js';
-import { need, putU8, putU64, viewOf } from './ic-wire.js';
+import { needBytes, putUint, putUint64, viewOf } from './wire-fields.js';
 
 /** Class GUID of the time synchronisation device. */
 export const timesyncClass: Guid = parseGuid('9527e630-d0ae-497b-adce-e80ab0175caf');
@@ -59,22 +59,22 @@ export function encodeTimesync(message: TimesyncMessage, version: IcVersion): Ui
   const isReferenced = version >= referenceVersion;
   const body = new Uint8Array(isReferenced ? referenceBytes : oldBytes);
   const view = viewOf(body);
-  putU64(view, 0, message.hostTime, 'hostTime');
+  putUint64(view, 0, message.hostTime, 'hostTime');
   if (!isReferenced) {
-    putU8(view, 24, message.flags, 'flags');
+    putUint(view, 24, 8, message.flags, 'flags');
     return body;
   }
-  putU64(view, 8, message.referenceTime ?? 0n, 'referenceTime');
-  putU8(view, 16, message.flags, 'flags');
-  putU8(view, 17, message.leap, 'leap');
-  putU8(view, 18, message.stratum, 'stratum');
+  putUint64(view, 8, message.referenceTime ?? 0n, 'referenceTime');
+  putUint(view, 16, 8, message.flags, 'flags');
+  putUint(view, 17, 8, message.leap, 'leap');
+  putUint(view, 18, 8, message.stratum, 'stratum');
   return body;
 }
 
 /** The message in a body; its answer has the same body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeTimesync(body: Uint8Array, version: IcVersion): TimesyncMessage {
   const isReferenced = version >= referenceVersion;
-  need('timesync', body, isReferenced ? leastReferenceBytes : oldBytes, 'time message');
+  needBytes(viewOf(body), isReferenced ? leastReferenceBytes : oldBytes, 'timesync', 'time message');
   const view = viewOf(body);
   const hostTime = view.getBigUint64(0, true);
   if (!isReferenced) return { hostTime, referenceTime: null, flags: view.getUint8(24), leap: 0, stratum: 0 };

@@ -9,7 +9,7 @@
 
 import { outOfRange } from '../errors.js';
 import { type Guid, guidFromBytes, guidToBytes, parseGuid } from '../guid.js';
-import { need, putU8, putU32, viewOf, violation } from './ic-wire.js';
+import { needBytes, protocolViolation, putUint, viewOf } from './wire-fields.js';
 
 /** Class GUID of the backup device. */
 export const vssClass: Guid = parseGuid('35fa2e29-ea23-4236-96ae-3a6ebacba440');
@@ -72,33 +72,36 @@ export function encodeVss({ operation, flags, details }: VssMessage): Uint8Array
   if (disks.length > mostVssDisks) throw outOfRange('disks.length', `at most ${mostVssDisks}`, disks.length);
   const body = new Uint8Array(details ? disksOffset + disks.length * diskBytes : plainBytes);
   const view = viewOf(body);
-  putU8(view, 0, operation, 'operation');
-  putU32(view, flagsOffset, details ? details.backupType : flags, details ? 'backupType' : 'flags');
+  putUint(view, 0, 8, operation, 'operation');
+  putUint(view, flagsOffset, 32, details ? details.backupType : flags, details ? 'backupType' : 'flags');
   if (!details) return body;
   if (operation !== VssOperation.freeze) throw outOfRange('operation', 'a freeze, with details', operation);
-  putU32(view, 12, details.flags, 'details.flags');
+  putUint(view, 12, 32, details.flags, 'details.flags');
   view.setUint32(16, disks.length, true);
   for (const [i, disk] of disks.entries()) {
     const at = disksOffset + i * diskBytes;
-    putU8(view, at, disk.bus, 'bus');
+    putUint(view, at, 8, disk.bus, 'bus');
     body.set(guidToBytes(disk.controller), at + 4);
-    putU8(view, at + 20, disk.port, 'port');
-    putU8(view, at + 21, disk.target, 'target');
-    putU8(view, at + 22, disk.lun, 'lun');
+    putUint(view, at + 20, 8, disk.port, 'port');
+    putUint(view, at + 21, 8, disk.target, 'target');
+    putUint(view, at + 22, 8, disk.lun, 'lun');
   }
   return body;
 }
 
 /** The message in a body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeVss(body: Uint8Array): VssMessage {
-  need('vss', body, plainBytes, 'message');
+  needBytes(viewOf(body), plainBytes, 'vss', 'message');
   const view = viewOf(body);
   const operation = view.getUint8(0);
   const word = view.getUint32(flagsOffset, true);
   if (operation !== VssOperation.freeze || body.length < disksOffset) return { operation, flags: word, details: null };
   const count = view.getUint32(16, true);
   if (count > mostVssDisks || disksOffset + count * diskBytes > body.length)
-    throw violation('vss', `a freeze of ${body.length} bytes announces ${count} disks`, { count, bytes: body.length });
+    throw protocolViolation('vss', `a freeze of ${body.length} bytes announces ${count} disks`, {
+      count,
+      bytes: body.length,
+    });
   const disks = Array.from({ length: count }, (_, i): VssDisk => {
     const at = disksOffset + i * diskBytes;
     return {
@@ -114,8 +117,8 @@ export function decodeVss(body: Uint8Array): VssMessage {
 
 /** Body of the answer to a request: the same with other flags. @throws VmbusError ERR_VMBUS_PROTOCOL; TypeError, RangeError */
 export function encodeVssReply(request: Uint8Array, flags: number): Uint8Array {
-  need('vss', request, plainBytes, 'message');
+  needBytes(viewOf(request), plainBytes, 'vss', 'message');
   const body = Uint8Array.from(request);
-  putU32(viewOf(body), flagsOffset, flags, 'flags');
+  putUint(viewOf(body), flagsOffset, 32, flags, 'flags');
   return body;
 }
