@@ -31,6 +31,8 @@ export interface ChannelSeat {
   readonly memory: GuestMemory;
   offerSubchannels(count: number): void;
   rescind(): void;
+  /** Whether the device is being withdrawn; absent where an attachment never does that. */
+  readonly isRescinded?: boolean;
   /** The guest broke the rules (VmbusError), or the provider threw. The channel takes nothing more. */
   broke(error: unknown): void;
 }
@@ -46,6 +48,7 @@ export class RingHostChannel implements HostChannel {
   #session: ProviderSession | null = null;
   #isOpen = true;
   #isPaused = false;
+  #isLeaving = false;
   #turn: NodeJS.Immediate | null = null;
 
   constructor(end: RingEnd, seat: ChannelSeat) {
@@ -141,13 +144,21 @@ export class RingHostChannel implements HostChannel {
   /** Ends this opening: the provider is told, the ring end is released. Safe to call twice. */
   close(): void {
     if (!this.#isOpen) return;
+    this.#sayLastWords();
     this.#isOpen = false;
     if (this.#turn !== null) clearImmediate(this.#turn);
     this.#turn = null;
     this.#outbox.close();
     this.#end.close();
-    this.#guard(() => this.#session?.onClose?.());
+    this.#guard(() => this.#session?.onClose?.(this.#seat.isRescinded ? 'rescinded' : 'closed'));
     this.#session = null;
+  }
+
+  #sayLastWords(): void {
+    const session = this.#session;
+    if (!this.#seat.isRescinded || this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#guard(() => session?.onWithdraw?.());
   }
 
   #schedule(): void {

@@ -9,7 +9,7 @@ import type { Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 
 import { checkFlag, checkInteger, checkOptionNames, checkText } from '../check.js';
-import { invalidType, invalidValue, VmbusError } from '../errors.js';
+import { invalidType, invalidValue, VmbusError, type VmbusErrorCode } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
 import { native } from '../native/load.js';
 import { serveControl } from './local/control.js';
@@ -26,6 +26,8 @@ import { UeventServer } from './local/uevents.js';
 import { checkProvider } from './providers/provider-options.js';
 import type { HostChannel, HostedDevice, HostTrouble, Provider, SimulatedHostOptions } from './types.js';
 
+/** Codes of what only a guest can cause: no reason to end a script that plays the host. */
+const guestMistakes: readonly VmbusErrorCode[] = ['ERR_VMBUS_CORRUPT', 'ERR_VMBUS_PROTOCOL'];
 /** How often attributes of open devices are brought up to date. */
 const refreshMs = 250;
 
@@ -216,6 +218,7 @@ export class SimulatedHost implements AsyncDisposable {
 
   #withdraw(device: LocalDevice): void {
     if (!this.#devices.has(device.guid)) return;
+    device.isWithdrawn = true;
     this.#model.remove(device);
     this.#devices.delete(device.guid);
     device.dispose();
@@ -253,7 +256,7 @@ export class SimulatedHost implements AsyncDisposable {
 
   #trouble(trouble: HostTrouble): void {
     if (this.#options.onTrouble) this.#options.onTrouble(trouble);
-    else if (VmbusError.is(trouble.error) && trouble.error.code === 'ERR_VMBUS_CORRUPT')
+    else if (VmbusError.is(trouble.error) && guestMistakes.includes(trouble.error.code))
       process.emitWarning(trouble.error);
     else
       queueMicrotask(() => {

@@ -60,8 +60,10 @@ export interface ProviderSession {
   onBatch?(batch: HostBatch): void;
   /** Space became free after {@link HostChannel.send} answered false. */
   onSpace?(): void;
-  /** The guest closed the channel, or it broke. */
-  onClose?(): void;
+  /** The device is about to be withdrawn: the last moment to send something. */
+  onWithdraw?(): void;
+  /** The guest closed the channel or it broke (`closed`), or the device was withdrawn (`rescinded`). Nothing can be sent any more. */
+  onClose?(reason?: 'closed' | 'rescinded'): void;
 }
 
 /** A packet of the guest. `payload` and `header` are valid during the call only; copy what is kept. */

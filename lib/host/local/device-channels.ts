@@ -27,6 +27,8 @@ export interface ChannelsOwner {
   readonly folder: string;
   /** The node, while one is served that can be opened. */
   readonly servedNode: UioNode | null;
+  /** The host withdraws the device. */
+  readonly isWithdrawn: boolean;
   /** Attributes of the device may have changed. */
   refresh(): void;
   /** Withdraws the device. */
@@ -150,7 +152,8 @@ export class DeviceChannels {
   }
 
   #open(channel: ChannelRecord): void {
-    const { guid, provider, servedNode } = this.#owner;
+    const owner = this.#owner;
+    const { guid, provider, servedNode } = owner;
     if (!servedNode || channel.ring === null) return;
     const { relid, subchannelIndex } = channel;
     const seat: ChannelSeat = {
@@ -160,7 +163,10 @@ export class DeviceChannels {
       openData: noOpenData,
       memory: noGuestMemory,
       offerSubchannels: (count) => this.#offer(count),
-      rescind: () => this.#owner.rescind(),
+      rescind: () => owner.rescind(),
+      get isRescinded() {
+        return owner.isWithdrawn;
+      },
       broke: (error) => this.#around.trouble({ device: guid, relid, provider: provider.name, error }),
     };
     channel.open(servedNode.attach(channel.ring), seat, (host) => provider.onOpen(host));
