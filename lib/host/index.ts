@@ -47,6 +47,7 @@ export {
 } from './providers/hvsock.js';
 export type { HvSocket } from './providers/hvsock-session.js';
 export { type IdleOptions, idle } from './providers/idle.js';
+export * from './providers/integration.js';
 export {
   type KeyboardEvent,
   type KeyboardOptions,

@@ -8,6 +8,8 @@ import { invalidType, invalidValue } from '../../errors.js';
 import type { Provider } from '../types.js';
 import { type DynamicMemoryOptions, dynamicMemory, dynamicMemoryOptions } from './dynamic-memory.js';
 import { type EchoOptions, echo, echoOptions } from './echo.js';
+import { type FcopyOptions, fcopy, fcopyOptions } from './fcopy.js';
+import { type HeartbeatOptions, heartbeat, heartbeatOptions } from './heartbeat.js';
 import { type IdleOptions, idle, idleOptions } from './idle.js';
 import { type KeyboardOptions, keyboard, keyboardOptions } from './keyboard.js';
 import { type MouseOptions, mouse, mouseOptions } from './mouse.js';
@@ -16,6 +18,10 @@ import { netvsp } from './netvsp.js';
 import type { IdeOptions, ScsiOptions } from './storvsp/types.js';
 import { ide, ideOptions, scsi, scsiOptions } from './storvsp.js';
 import { type VideoOptions, video, videoOptions } from './video.js';
+import { type KvpOptions, kvp, kvpOptions } from './kvp.js';
+import { type ShutdownOptions, shutdown, shutdownOptions } from './shutdown.js';
+import { type TimesyncOptions, timesync, timesyncOptions } from './timesync.js';
+import { type VssOptions, vss, vssOptions } from './vss.js';
 
 /** A device named as plain data. */
 export interface NamedDevice {
@@ -75,6 +81,36 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     summary: 'an IDE disk in a file or memory, for guests with a kernel',
     options: ideOptions,
     make: (options) => ide(options as IdeOptions),
+  },
+  heartbeat: {
+    summary: 'asks every two seconds whether the guest lives',
+    options: heartbeatOptions,
+    make: (options) => heartbeat(options as HeartbeatOptions),
+  },
+  shutdown: {
+    summary: 'may ask the guest to power off, restart or hibernate',
+    options: shutdownOptions,
+    make: (options) => shutdown(options as ShutdownOptions),
+  },
+  timesync: {
+    summary: "tells the guest the host's time",
+    options: timesyncOptions,
+    make: (options) => timesync(options as TimesyncOptions),
+  },
+  kvp: {
+    summary: "reads and writes the guest's key-value pairs",
+    options: kvpOptions,
+    make: (options) => kvp(options as KvpOptions),
+  },
+  vss: {
+    summary: "may freeze the guest's file systems for a backup",
+    options: vssOptions,
+    make: (options) => vss(options as VssOptions),
+  },
+  fcopy: {
+    summary: 'may send files to the guest',
+    options: fcopyOptions,
+    make: (options) => fcopy(options as FcopyOptions),
   },
   idle: {
     summary: 'stands in the tree as a device of any class, and answers nothing',
