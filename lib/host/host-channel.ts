@@ -31,8 +31,6 @@ export interface ChannelSeat {
   readonly memory: GuestMemory;
   offerSubchannels(count: number): void;
   rescind(): void;
-  /** Whether the device is being withdrawn; absent where an attachment never does that. */
-  readonly isRescinded?: boolean;
   /** The guest broke the rules (VmbusError), or the provider threw. The channel takes nothing more. */
   broke(error: unknown): void;
 }
@@ -141,24 +139,23 @@ export class RingHostChannel implements HostChannel {
     if (this.#turn === null) this.#guard(() => this.#takeTurn());
   }
 
+  /** The device is about to be withdrawn: lets the provider say its last words. Safe to call twice. */
+  leave(): void {
+    if (!this.#isOpen || this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#guard(() => this.#session?.onWithdraw?.());
+  }
+
   /** Ends this opening: the provider is told, the ring end is released. Safe to call twice. */
   close(): void {
     if (!this.#isOpen) return;
-    this.#sayLastWords();
     this.#isOpen = false;
     if (this.#turn !== null) clearImmediate(this.#turn);
     this.#turn = null;
     this.#outbox.close();
     this.#end.close();
-    this.#guard(() => this.#session?.onClose?.(this.#seat.isRescinded ? 'rescinded' : 'closed'));
+    this.#guard(() => this.#session?.onClose?.(this.#isLeaving ? 'rescinded' : 'closed'));
     this.#session = null;
-  }
-
-  #sayLastWords(): void {
-    const session = this.#session;
-    if (!this.#seat.isRescinded || this.#isLeaving) return;
-    this.#isLeaving = true;
-    this.#guard(() => session?.onWithdraw?.());
   }
 
   #schedule(): void {

@@ -218,7 +218,9 @@ export class SimulatedHost implements AsyncDisposable {
 
   #withdraw(device: LocalDevice): void {
     if (!this.#devices.has(device.guid)) return;
-    device.isWithdrawn = true;
+    for (const channel of device.openChannels) channel.leave();
+    // A provider's last words may have been that it withdraws the device.
+    if (!this.#devices.has(device.guid)) return;
     this.#model.remove(device);
     this.#devices.delete(device.guid);
     device.dispose();

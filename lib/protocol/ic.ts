@@ -116,15 +116,15 @@ export function encodeIcMessage(message: IcMessage): Uint8Array {
 
 /**
  * The message in a payload. The ring rounds payloads up to 8 bytes, so the sizes in the headers count. The body is a view on
- * the payload.
+ * the payload. `service` is who the error names.
  * @throws VmbusError ERR_VMBUS_PROTOCOL
  */
-export function decodeIcMessage(payload: Uint8Array): Required<IcMessage> {
-  const view = openPipe(payload, 'ic');
-  needBytes(view, headerBytes, 'ic', 'header');
+export function decodeIcMessage(payload: Uint8Array, service = 'ic'): Required<IcMessage> {
+  const view = openPipe(payload, service);
+  needBytes(view, headerBytes, service, 'header');
   const size = view.getUint16(sizeOffset, true);
   if (size > view.byteLength - headerBytes)
-    throw protocolViolation('ic', `header announces a body of ${size} bytes in a message of ${view.byteLength}`, {
+    throw protocolViolation(service, `header announces a body of ${size} bytes in a message of ${view.byteLength}`, {
       size,
       bytes: view.byteLength,
     });

@@ -4,33 +4,69 @@
 
 import { openBus } from '../../dist/bus/index.js';
 import { type Channel, openChannel } from '../../dist/channel/index.js';
-import { type HostTrouble, type Provider, SimulatedHost } from '../../dist/host/index.js';
-import { LinuxIcGuest } from '../unit/support/linux-ic-guest.js';
+import { VmbusError } from '../../dist/errors.js';
+import {
+  type HostTrouble,
+  type IcProvider,
+  type IcStateEvent,
+  type Provider,
+  SimulatedHost,
+} from '../../dist/host/index.js';
+import { type GuestAnswer, LinuxIcGuest } from '../unit/support/linux-ic-guest.js';
+
+const opened: ServedGuest[] = [];
+
+/** Serves a device until {@link closeAll}. @param versions Newest first, separated by blanks */
+export async function serve(provider: Provider, versions: string, answer?: GuestAnswer): Promise<ServedGuest> {
+  const guest = await ServedGuest.serve(provider, versions.split(' '), answer);
+  opened.push(guest);
+  return guest;
+}
+
+/** Closes every guest and its host. */
+export async function closeAll(): Promise<void> {
+  for (const guest of opened.splice(0)) await guest[Symbol.asyncDispose]();
+}
+
+/** The next event of a kind. Subscribes at once. */
+export function next<E extends { readonly kind: string }>(
+  device: IcProvider<E>,
+  kind: (E | IcStateEvent)['kind'],
+): Promise<E | IcStateEvent> {
+  return new Promise((resolve) => {
+    const stop = device.subscribe((event) => {
+      if (event.kind !== kind) return;
+      stop();
+      resolve(event);
+    });
+  });
+}
 
 /** A host with one integration service, and the guest that serves it. */
 export class ServedGuest extends LinuxIcGuest implements AsyncDisposable {
   readonly host: SimulatedHost;
-  readonly troubles: HostTrouble[] = [];
+  readonly troubles: readonly HostTrouble[];
   readonly #device: string;
   #channel: Channel | null = null;
   #serving: Promise<void> = Promise.resolve();
 
-  private constructor(host: SimulatedHost, device: string, versions: readonly string[]) {
+  private constructor(host: SimulatedHost, troubles: HostTrouble[], device: string, versions: readonly string[]) {
     super(versions);
     this.host = host;
+    this.troubles = troubles;
     this.#device = device;
   }
 
   /** @param versions Those of the service that the guest knows, newest first */
-  static async serve(provider: Provider, versions: readonly string[]): Promise<ServedGuest> {
+  static async serve(provider: Provider, versions: readonly string[], answer?: GuestAnswer): Promise<ServedGuest> {
     const troubles: HostTrouble[] = [];
     const host = await SimulatedHost.start({
       devices: [provider],
       bound: true,
       onTrouble: (trouble) => troubles.push(trouble),
     });
-    const guest = new ServedGuest(host, provider.name, versions);
-    Object.assign(guest, { troubles });
+    const guest = new ServedGuest(host, troubles, provider.name, versions);
+    if (answer) guest.answer = answer;
     await guest.open();
     return guest;
   }
@@ -71,8 +107,9 @@ export class ServedGuest extends LinuxIcGuest implements AsyncDisposable {
         // All ones, as the file copy daemon has it: hosts don't look.
         if (answer) await channel.send(answer, { transactionId: 0xffff_ffff_ffff_ffffn });
       }
-    } catch {
+    } catch (error) {
       // Withdrawn, or closed while an answer was on its way: tests look at the host's side.
+      if (!VmbusError.is(error)) throw error;
     }
   }
 }

@@ -6,146 +6,107 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it, mock } from 'node:test';
 import { type KvpProvider, kvp } from '../../dist/host/index.js';
-import { LinuxIcGuest, status } from './support/linux-ic-guest.js';
-import { ScriptedChannel } from './support/scripted-channel.js';
+import { IcScene, turn, watch } from './support/ic-scene.js';
+import { status } from './support/linux-ic-guest.js';
 
 let pairs: KvpProvider;
-let guest: LinuxIcGuest;
-let channel: ScriptedChannel;
+let scene: IcScene;
 
 beforeEach(() => {
   mock.timers.reset();
   pairs = kvp();
-  guest = new LinuxIcGuest(['4.0', '3.0', '1.0']);
-  channel = ScriptedChannel.open(pairs);
+  scene = new IcScene(pairs, ['4.0', '3.0', '1.0']);
 });
-
-/** The guest takes what was sent, and answers. */
-function serve(to: ScriptedChannel = channel): void {
-  for (const { payload } of to.take()) {
-    const answer = guest.take(payload);
-    if (answer) to.say({ payload: answer });
-  }
-}
-
-/** Serves until the guest is asked nothing any more. */
-async function settle(): Promise<void> {
-  for (let turns = 0; turns < 20; turns += 1) {
-    serve();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-/** Awaits a promise while the guest serves. */
-async function served<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  await settle();
-  return promise;
-}
-
-/** What became of a promise so far. */
-function watch(promise: Promise<unknown>): { result: unknown } {
-  const seen = { result: 'pending' as unknown };
-  promise.then(
-    () => {
-      seen.result = 'done';
-    },
-    (error: unknown) => {
-      seen.result = (error as { code?: unknown }).code ?? error;
-    },
-  );
-  return seen;
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('an opening', () => {
   it('agrees on versions before anything is asked, once', async () => {
     const done = pairs.set('k', 'v');
 
-    assert.equal(channel.take().length, 1);
+    assert.equal(scene.channel.take().length, 1);
     assert.deepEqual([pairs.state, pairs.versions], ['negotiating', null]);
-    channel.close();
+    scene.channel.close();
     await assert.rejects(done, { code: 'ERR_VMBUS_CLOSED' });
   });
 
   it('asks as soon as versions are agreed on, and in these', async () => {
-    await served(Promise.all([pairs.set('a', '1'), pairs.set('b', '2')]));
+    await scene.served(Promise.all([pairs.set('a', '1'), pairs.set('b', '2')]));
 
-    assert.deepEqual([guest.negotiations, pairs.state], [1, 'ready']);
+    assert.deepEqual([scene.guest.negotiations, pairs.state], [1, 'ready']);
     assert.deepEqual(pairs.versions, { framework: '3.0', service: '4.0' });
     // framework, type, version, as every message says; status 0, transaction 0, request that wants an answer
-    assert.equal(guest.requests[0]?.subarray(8, 18).toString('hex'), '03000000020004000000');
-    assert.equal(guest.requests[0]?.subarray(20, 28).toString('hex'), '0000000000030000');
+    assert.equal(scene.guest.requests[0]?.subarray(8, 18).toString('hex'), '03000000020004000000');
+    assert.equal(scene.guest.requests[0]?.subarray(20, 28).toString('hex'), '0000000000030000');
   });
 
   it('agrees anew when the guest opens the channel again', async () => {
-    await served(pairs.ready());
-    channel.close();
+    await scene.served(pairs.ready());
+    scene.channel.close();
     assert.equal(pairs.state, 'closed');
     await assert.rejects(pairs.set('k', 'v'), { code: 'ERR_VMBUS_CLOSED', hint: /ready/ });
 
-    channel = ScriptedChannel.open(pairs);
-    await served(pairs.set('k', 'v'));
+    scene.open();
+    await scene.served(pairs.set('k', 'v'));
 
-    assert.deepEqual([guest.negotiations, guest.requests.length], [2, 1]);
+    assert.deepEqual([scene.guest.negotiations, scene.guest.requests.length], [2, 1]);
   });
 
   it('refuses everything where there is no version in common, until asked to agree again', async () => {
-    guest = new LinuxIcGuest(['9.0']);
+    scene.guest.versions = ['9.0'];
     const waiting = pairs.set('k', 'v');
 
-    await assert.rejects(served(waiting), { code: 'ERR_VMBUS_UNSUPPORTED', message: /3\.0, 4\.0, 5\.0/ });
+    await assert.rejects(scene.served(waiting), { code: 'ERR_VMBUS_UNSUPPORTED', message: /3\.0, 4\.0, 5\.0/ });
     await assert.rejects(pairs.set('k', 'v'), { code: 'ERR_VMBUS_UNSUPPORTED' });
     await assert.rejects(pairs.ready(), { code: 'ERR_VMBUS_UNSUPPORTED' });
-    assert.deepEqual([pairs.state, channel.isOpen], ['refused', true]);
+    assert.deepEqual([pairs.state, scene.channel.isOpen], ['refused', true]);
 
-    guest = new LinuxIcGuest(['3.0']);
-    await served(pairs.renegotiate());
+    scene.guest.versions = ['3.0'];
+    await scene.served(pairs.renegotiate());
     assert.equal(pairs.versions?.service, '3.0');
   });
 
   it('agrees again in the middle, after what the guest owes, and never twice at once', async () => {
-    await served(pairs.ready());
+    await scene.served(pairs.ready());
     const first = pairs.set('a', '1');
     const again = [pairs.renegotiate(), pairs.renegotiate()];
     const second = pairs.set('b', '2');
 
-    assert.equal(channel.take().length, 1);
+    assert.equal(scene.channel.take().length, 1);
     assert.equal(pairs.state, 'negotiating');
-    channel.close();
+    scene.channel.close();
 
     for (const promise of [first, ...again, second]) await assert.rejects(promise, { code: 'ERR_VMBUS_CLOSED' });
-    channel = ScriptedChannel.open(pairs);
-    await served(pairs.ready());
-    await served(Promise.all([pairs.set('a', '1'), pairs.renegotiate(), pairs.renegotiate(), pairs.set('b', '2')]));
-    assert.deepEqual([guest.negotiations, guest.requests.length], [3, 2]);
+    scene.open();
+    await scene.served(pairs.ready());
+    await scene.served(
+      Promise.all([pairs.set('a', '1'), pairs.renegotiate(), pairs.renegotiate(), pairs.set('b', '2')]),
+    );
+    assert.deepEqual([scene.guest.negotiations, scene.guest.requests.length], [3, 2]);
   });
 
   it('can be waited for before there is a guest, as long as one likes', async () => {
-    channel.close();
+    scene.channel.close();
     await assert.rejects(pairs.ready({ timeoutMs: 1 }), { code: 'ERR_VMBUS_TIMEOUT', hint: /hv-kvp-daemon/ });
     await assert.rejects(pairs.ready({ signal: AbortSignal.abort('enough') }), (reason) => reason === 'enough');
     const ready = pairs.ready();
 
-    channel = ScriptedChannel.open(pairs);
+    scene.open();
 
-    await served(ready);
+    await scene.served(ready);
   });
 });
 
 describe('requests', () => {
-  beforeEach(() => served(pairs.ready()));
+  beforeEach(() => scene.served(pairs.ready()));
 
   it('are sent one at a time, in their order', async () => {
     const all = ['a', 'b', 'c'].map((key) => pairs.delete(key));
 
     for (const key of ['a', 'b', 'c']) {
-      const [packet, ...more] = channel.take();
+      const [packet, ...more] = scene.channel.take();
       assert.equal(more.length, 0);
       assert.equal(packet?.payload[36], key.charCodeAt(0));
-      const answer = packet && guest.take(packet.payload);
-      if (answer) channel.say({ payload: answer });
+      const answer = packet && scene.guest.take(packet.payload);
+      if (answer) scene.channel.say({ payload: answer });
     }
 
     assert.deepEqual(await Promise.all(all), [true, true, true]);
@@ -154,21 +115,21 @@ describe('requests', () => {
   it('keep their turn when nobody waits for them any more, and their late answer is nobody else’s', async () => {
     const stop = new AbortController();
     const given = pairs.enumerate('guest', { signal: stop.signal });
-    const late = channel.take()[0];
+    const late = scene.channel.take()[0];
     const reason = new Error('no longer');
     stop.abort(reason);
     await assert.rejects(given, (error) => error === reason);
-    guest.answer = () => status.noMoreItems;
+    scene.guest.answer = () => status.noMoreItems;
 
     const next = pairs.delete('k');
     await turn();
-    assert.equal(channel.take().length, 0);
-    guest.answer = () => status.done;
-    const answer = late && guest.take(late.payload);
-    if (answer) channel.say({ payload: answer });
-    guest.answer = () => status.noMoreItems;
+    assert.equal(scene.channel.take().length, 0);
+    scene.guest.answer = () => status.done;
+    const answer = late && scene.guest.take(late.payload);
+    if (answer) scene.channel.say({ payload: answer });
+    scene.guest.answer = () => status.noMoreItems;
 
-    assert.equal(await served(next), false);
+    assert.equal(await scene.served(next), false);
   });
 
   it('are dropped unsent when they were aborted in the queue, or before', async () => {
@@ -180,39 +141,39 @@ describe('requests', () => {
     await assert.rejects(pairs.delete('c', { signal: stop.signal }), (error) => error === 'never mind');
 
     await assert.rejects(second, (error) => error === 'never mind');
-    assert.equal(await served(first), true);
-    assert.equal(guest.requests.length, 1);
+    assert.equal(await scene.served(first), true);
+    assert.equal(scene.guest.requests.length, 1);
   });
 
   it('wait for space in the ring, and are forgotten when they are aborted there', async () => {
     const stop = new AbortController();
-    channel.room = 0;
+    scene.channel.room = 0;
     const first = pairs.delete('a', { signal: stop.signal });
     const second = pairs.delete('b');
     stop.abort('never mind');
     await assert.rejects(first, (error) => error === 'never mind');
 
-    channel.free();
+    scene.channel.free();
 
-    assert.equal(await served(second), true);
+    assert.equal(await scene.served(second), true);
     assert.deepEqual(
-      guest.bodies.map((body) => body[8]),
+      scene.guest.bodies.map((body) => body[8]),
       ['b'.charCodeAt(0)],
     );
   });
 
   it('that the ring can never hold are not sent', async () => {
-    Object.assign(channel, { maxPayloadBytes: 2700 });
+    Object.assign(scene.channel, { maxPayloadBytes: 2700 });
 
     await assert.rejects(pairs.getIpInfo('x'), { code: 'ERR_VMBUS_TOO_LARGE' });
 
-    assert.equal(await served(pairs.delete('k')), true);
+    assert.equal(await scene.served(pairs.delete('k')), true);
   });
 
   it('are all rejected when the guest closes the channel, in whatever state they are', async () => {
     const first = pairs.delete('a');
     const second = pairs.delete('b');
-    channel.close();
+    scene.channel.close();
     for (const promise of [first, second]) await assert.rejects(promise, { code: 'ERR_VMBUS_CLOSED' });
   });
 });
@@ -220,8 +181,8 @@ describe('requests', () => {
 describe('the clock', () => {
   /** Mocks timers from here on, in an opening that is ready or not. */
   async function begin(isReady: boolean): Promise<void> {
-    if (isReady) await served(pairs.ready());
-    channel.take();
+    if (isReady) await scene.served(pairs.ready());
+    scene.channel.take();
     mock.timers.enable({ apis: ['setTimeout'] });
   }
 
@@ -240,9 +201,9 @@ describe('the clock', () => {
 
     // The second waits behind an answer that may never come: its own clock runs.
     mock.timers.tick(39_999);
-    serve();
+    scene.serve();
     mock.timers.tick(39_999);
-    serve();
+    scene.serve();
     assert.equal(await second, true);
   });
 
@@ -257,11 +218,11 @@ describe('the clock', () => {
     await turn();
 
     assert.deepEqual([first.result, second.result], ['ERR_VMBUS_TIMEOUT', 'ERR_VMBUS_TIMEOUT']);
-    assert.equal(channel.take().length, 1);
+    assert.equal(scene.channel.take().length, 1);
   });
 
   it('of everything runs while versions are agreed on; a late agreement still counts', async () => {
-    channel = ScriptedChannel.open(pairs);
+    scene.open();
     mock.timers.enable({ apis: ['setTimeout'] });
     const first = watch(pairs.delete('a'));
     mock.timers.tick(30_000);
@@ -270,21 +231,21 @@ describe('the clock', () => {
     mock.timers.tick(30_000);
     await turn();
     assert.deepEqual([first.result, second.result], ['ERR_VMBUS_TIMEOUT', 'pending']);
-    serve();
-    serve();
+    scene.serve();
+    scene.serve();
     await turn();
 
     assert.equal(second.result, 'done');
-    assert.equal(guest.negotiations, 1);
+    assert.equal(scene.guest.negotiations, 1);
   });
 
   it('that the caller sets runs from the call, also while versions are agreed on', async () => {
-    channel = ScriptedChannel.open(pairs);
+    scene.open();
     mock.timers.enable({ apis: ['setTimeout'] });
     const seen = watch(pairs.delete('a', { timeoutMs: 100 }));
 
     mock.timers.tick(60);
-    serve();
+    scene.serve();
     mock.timers.tick(40);
     await turn();
 
@@ -322,27 +283,27 @@ describe('a guest that answers what it must not', () => {
 
   for (const [what, message, lie] of lies) {
     it(`loses its channel for ${what}`, async () => {
-      await served(pairs.ready());
+      await scene.served(pairs.ready());
       const asked = pairs.get('k');
       const waiting = pairs.set('a', 'b');
-      const request = Buffer.from(channel.take()[0]?.payload ?? []);
+      const request = Buffer.from(scene.channel.take()[0]?.payload ?? []);
       request.writeUInt8(5, 25);
       request.writeUInt32LE(1, 32);
 
-      channel.say(lie(request));
+      scene.channel.say(lie(request));
 
       for (const promise of [asked, waiting]) await assert.rejects(promise, { code: 'ERR_VMBUS_PROTOCOL', message });
-      assert.equal((channel.failure as { code?: string }).code, 'ERR_VMBUS_PROTOCOL');
+      assert.equal((scene.channel.failure as { code?: string }).code, 'ERR_VMBUS_PROTOCOL');
       assert.equal(pairs.state, 'closed');
     });
   }
 
   it('loses its channel for an answer to nothing, or a second one', async () => {
-    const [packet] = channel.take();
-    const answer = guest.take(packet?.payload ?? new Uint8Array());
-    if (answer) channel.say({ payload: answer }, { payload: answer });
+    const [packet] = scene.channel.take();
+    const answer = scene.guest.take(packet?.payload ?? new Uint8Array());
+    if (answer) scene.channel.say({ payload: answer }, { payload: answer });
 
-    assert.match(String(channel.failure), /although nothing was asked/);
+    assert.match(String(scene.channel.failure), /although nothing was asked/);
   });
 
   for (const [what, edit] of [
@@ -353,23 +314,23 @@ describe('a guest that answers what it must not', () => {
   ] as const) {
     it(`loses its channel for choosing ${what}`, async () => {
       const waiting = pairs.set('a', 'b');
-      const [packet] = channel.take();
-      const answer = Buffer.from(guest.take(packet?.payload ?? new Uint8Array()) ?? []);
+      const [packet] = scene.channel.take();
+      const answer = Buffer.from(scene.guest.take(packet?.payload ?? new Uint8Array()) ?? []);
       edit(answer);
 
-      channel.say({ payload: answer });
+      scene.channel.say({ payload: answer });
 
       await assert.rejects(waiting, { code: 'ERR_VMBUS_PROTOCOL' });
-      assert.equal((channel.failure as { code?: string }).code, 'ERR_VMBUS_PROTOCOL');
+      assert.equal((scene.channel.failure as { code?: string }).code, 'ERR_VMBUS_PROTOCOL');
     });
   }
 
   it('may open the channel again', async () => {
-    channel.say({ payload: new Uint8Array(64) });
-    assert.equal(channel.isOpen, false);
+    scene.channel.say({ payload: new Uint8Array(64) });
+    assert.equal(scene.channel.isOpen, false);
 
-    channel = ScriptedChannel.open(pairs);
+    scene.open();
 
-    assert.equal(await served(pairs.delete('k')), true);
+    assert.equal(await scene.served(pairs.delete('k')), true);
   });
 });

@@ -93,6 +93,7 @@ export class HostedBusDevice implements HostedDevice {
 
   /** Withdraws every channel; the guest gives the relids back in its own time. */
   rescind(): void {
+    for (const channel of this.openChannels) channel.leave();
     for (const channel of [...this.#channels.keys()].reverse()) this.#around.control.rescind(channel);
   }
 

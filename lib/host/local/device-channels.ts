@@ -27,8 +27,6 @@ export interface ChannelsOwner {
   readonly folder: string;
   /** The node, while one is served that can be opened. */
   readonly servedNode: UioNode | null;
-  /** The host withdraws the device. */
-  readonly isWithdrawn: boolean;
   /** Attributes of the device may have changed. */
   refresh(): void;
   /** Withdraws the device. */
@@ -152,8 +150,7 @@ export class DeviceChannels {
   }
 
   #open(channel: ChannelRecord): void {
-    const owner = this.#owner;
-    const { guid, provider, servedNode } = owner;
+    const { guid, provider, servedNode } = this.#owner;
     if (!servedNode || channel.ring === null) return;
     const { relid, subchannelIndex } = channel;
     const seat: ChannelSeat = {
@@ -163,10 +160,7 @@ export class DeviceChannels {
       openData: noOpenData,
       memory: noGuestMemory,
       offerSubchannels: (count) => this.#offer(count),
-      rescind: () => owner.rescind(),
-      get isRescinded() {
-        return owner.isWithdrawn;
-      },
+      rescind: () => this.#owner.rescind(),
       broke: (error) => this.#around.trouble({ device: guid, relid, provider: provider.name, error }),
     };
     channel.open(servedNode.attach(channel.ring), seat, (host) => provider.onOpen(host));

@@ -30,8 +30,6 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
   readonly relid: number;
   readonly folder: string;
   driver: string | null = null;
-  /** Set when the host begins to withdraw it. */
-  isWithdrawn = false;
   readonly #around: DeviceSurroundings;
   readonly #rescind: (device: LocalDevice) => void;
   readonly #channels: DeviceChannels;

@@ -12,15 +12,15 @@ import { type FcopyOptions, fcopy, fcopyOptions } from './fcopy.js';
 import { type HeartbeatOptions, heartbeat, heartbeatOptions } from './heartbeat.js';
 import { type IdleOptions, idle, idleOptions } from './idle.js';
 import { type KeyboardOptions, keyboard, keyboardOptions } from './keyboard.js';
+import { type KvpOptions, kvp, kvpOptions } from './kvp.js';
 import { type MouseOptions, mouse, mouseOptions } from './mouse.js';
 import { type NetvspOptions, netvspNamedOptions } from './netvsp/nic-plan.js';
 import { netvsp } from './netvsp.js';
+import { type ShutdownOptions, shutdown, shutdownOptions } from './shutdown.js';
 import type { IdeOptions, ScsiOptions } from './storvsp/types.js';
 import { ide, ideOptions, scsi, scsiOptions } from './storvsp.js';
-import { type VideoOptions, video, videoOptions } from './video.js';
-import { type KvpOptions, kvp, kvpOptions } from './kvp.js';
-import { type ShutdownOptions, shutdown, shutdownOptions } from './shutdown.js';
 import { type TimesyncOptions, timesync, timesyncOptions } from './timesync.js';
+import { type VideoOptions, video, videoOptions } from './video.js';
 import { type VssOptions, vss, vssOptions } from './vss.js';
 
 /** A device named as plain data. */

@@ -24,7 +24,7 @@ export function openAnswer(
   const wrong = (what: string, facts: Readonly<Record<string, unknown>>): Error =>
     protocolViolation(service, what, facts);
   if (packet.type !== inband) throw wrong(`a packet of type ${packet.type}, ${inband} is due`, { type: packet.type });
-  const message = decodeIcMessage(packet.payload);
+  const message = decodeIcMessage(packet.payload, service);
   const { flags, transactionId, framework, version } = message;
   if (message.type !== type) throw wrong(`an answer of type ${message.type}, ${type} is due`, { type: message.type });
   if ((flags & answerFlags) !== answerFlags) throw wrong(`an answer with flags ${flags}`, { flags });

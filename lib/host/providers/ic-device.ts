@@ -10,10 +10,10 @@ import { type Guid, parseGuid } from '../../guid.js';
 import { icVersionName } from '../../protocol/ic.js';
 import { PipeMode, pipeOfferFlag, pipeUserData } from '../../protocol/pipe.js';
 import type { HostChannel, OfferDetails, Provider, ProviderSession } from '../types.js';
-import { EventFeed } from './event-feed.js';
 import { closedError, timeoutError } from './ic-errors.js';
 import type { IcLimits, IcRequest } from './ic-pending.js';
 import { type IcService, IcSession, type IcSessionState } from './ic-session.js';
+import { Listeners } from './listeners.js';
 import { checkProviderOptions } from './provider-options.js';
 
 /** Options of every integration service. */
@@ -92,10 +92,10 @@ export abstract class IcDevice<E> implements IcProvider<E> {
   /** As Hyper-V offers them: a named pipe in message mode. */
   readonly offer: OfferDetails = { flags: 0x1 | pipeOfferFlag, userData: pipeUserData(PipeMode.message) };
   readonly #service: IcService;
-  readonly #feed = new EventFeed<E | IcStateEvent>();
+  readonly #listeners = new Listeners<E | IcStateEvent>();
   #session: IcSession | null = null;
   #period: AbortController | null = null;
-  #wasRescinded = false;
+  #end: 'absent' | 'rescinded' = 'absent';
 
   constructor(definition: IcDefinition, options: IcOptions, known: readonly string[]) {
     checkProviderOptions(options, known);
@@ -136,11 +136,11 @@ export abstract class IcDevice<E> implements IcProvider<E> {
   }
 
   subscribe(listener: (event: E | IcStateEvent) => void): () => void {
-    return this.#feed.subscribe(listener);
+    return this.#listeners.subscribe(listener);
   }
 
   events(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<E | IcStateEvent> {
-    return this.#feed.events(options);
+    return this.#listeners.events(options);
   }
 
   onOpen(channel: HostChannel): ProviderSession {
@@ -149,15 +149,15 @@ export abstract class IcDevice<E> implements IcProvider<E> {
     });
     this.#period?.abort();
     this.#session = session;
-    this.#wasRescinded = false;
-    this.#feed.tell({ kind: 'state', state: session.state });
+    this.#end = 'absent';
+    this.#listeners.tell({ kind: 'state', state: session.state });
     session.start();
     return {
       onPacket: (packet) => session.onPacket(packet),
       onSpace: () => session.onSpace(),
       onWithdraw: () => this.withdrawing(),
       onClose: (reason) => {
-        this.#wasRescinded = reason === 'rescinded';
+        if (reason === 'rescinded') this.#end = reason;
         session.onClose(reason);
         if (this.#session === session) this.#session = null;
       },
@@ -179,7 +179,7 @@ export abstract class IcDevice<E> implements IcProvider<E> {
   }
 
   protected tell(event: E): void {
-    this.#feed.tell(event);
+    this.#listeners.tell(event);
   }
 
   /** Sends a request out of turn, and never sees the answer: for the last moment of a device or a process. */
@@ -199,7 +199,7 @@ export abstract class IcDevice<E> implements IcProvider<E> {
       });
     }
     if (state === 'closed') this.closed();
-    this.#feed.tell({ kind: 'state', state });
+    this.#listeners.tell({ kind: 'state', state });
   }
 
   #whenReady({ signal, timeoutMs }: IcLimits, endsWithChannel = false): Promise<void> {
@@ -214,7 +214,7 @@ export abstract class IcDevice<E> implements IcProvider<E> {
         else if (this.state === 'refused') end(() => reject(this.#session?.refusal));
         else if (this.state === 'closed' && endsWithChannel) end(() => reject(this.#closedError()));
       };
-      const stop = this.#feed.subscribe(look);
+      const stop = this.#listeners.subscribe(look);
       const giveUp = (error: unknown): void => end(() => reject(error));
       const limit = new Limit({ signal, timeoutMs }, giveUp, (ms) => {
         const { name, silenceHint } = this.#service;
@@ -225,7 +225,7 @@ export abstract class IcDevice<E> implements IcProvider<E> {
   }
 
   #closedError(): Error {
-    return closedError(this.#service.name, {}, this.#wasRescinded);
+    return closedError(this.#service.name, {}, this.#end);
   }
 }
 

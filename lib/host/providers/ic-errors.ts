@@ -11,14 +11,16 @@ import type { IcAnswer } from './ic-pending.js';
 /** Where something failed. */
 export type IcPlace = Pick<VmbusErrorDetails, 'device' | 'channel'>;
 
-/** Nobody is there to be asked. */
-export function closedError(service: string, place: IcPlace, isRescinded = false): VmbusError {
-  if (isRescinded)
+/** Nobody is there to be asked: nobody came, the guest left, or the host withdrew the device. */
+export function closedError(service: string, place: IcPlace, end: 'absent' | 'closed' | 'rescinded'): VmbusError {
+  if (end === 'rescinded')
     return new VmbusError('ERR_VMBUS_RESCINDED', `${service}: the device was withdrawn`, {
       ...place,
       facts: { service },
+      hint: 'offer it again: the add() of the host',
     });
-  return new VmbusError('ERR_VMBUS_CLOSED', `${service}: the guest has not opened the channel`, {
+  const why = end === 'closed' ? 'the guest closed the channel' : 'the guest has not opened the channel';
+  return new VmbusError('ERR_VMBUS_CLOSED', `${service}: ${why}`, {
     ...place,
     facts: { service },
     hint: "await the provider's ready(): it resolves once a driver in the guest serves the device",
@@ -33,6 +35,18 @@ export function versionsError(service: string, place: IcPlace, offered: IcVersio
     facts: { service, offered: offered.messages.map(icVersionName), status },
     hint: 'look into the kernel log of the guest: it names the versions that it agrees on',
   });
+}
+
+/** The ring can never hold it. Rings that a guest's own drivers make are small: 12 KiB. */
+export function tooLargeError(service: string, place: IcPlace, sizeBytes: number, maxBytes: number): VmbusError {
+  return new VmbusError(
+    'ERR_VMBUS_TOO_LARGE',
+    `${service}: a request of ${sizeBytes} bytes, the ring holds ${maxBytes}`,
+    {
+      ...place,
+      facts: { service, sizeBytes, maxBytes },
+    },
+  );
 }
 
 /** The guest took too long. */

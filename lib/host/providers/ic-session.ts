@@ -22,7 +22,7 @@ import {
 import { protocolViolation } from '../../protocol/wire-fields.js';
 import type { HostChannel, HostPacket, ProviderSession } from '../types.js';
 import { openAnswer } from './ic-answer.js';
-import { closedError, type IcPlace, timeoutError, versionsError } from './ic-errors.js';
+import { closedError, type IcPlace, timeoutError, tooLargeError, versionsError } from './ic-errors.js';
 import { type IcAnswer, type IcLimits, IcPending, type IcRequest } from './ic-pending.js';
 
 /** Versions of the framework that hosts offer. */
@@ -64,6 +64,7 @@ export class IcSession implements ProviderSession {
   /** Why the guest may not go on. */
   #verdict: VmbusError | null = null;
   #refusal: VmbusError | null = null;
+  #end: 'closed' | 'rescinded' = 'closed';
   /** See above. */
   #phase: WaitPhase = 'negotiating';
 
@@ -132,9 +133,10 @@ export class IcSession implements ProviderSession {
     try {
       this.#take(packet);
     } catch (error) {
-      if (!VmbusError.is(error) || error.code !== 'ERR_VMBUS_PROTOCOL') throw error;
-      this.#verdict = error;
-      this.#channel.fail(error);
+      if (!isViolation(error)) throw error;
+      const { message, facts } = error;
+      this.#verdict = new VmbusError('ERR_VMBUS_PROTOCOL', message, { ...this.#place, facts, cause: error });
+      this.#channel.fail(this.#verdict);
     }
   }
 
@@ -143,7 +145,8 @@ export class IcSession implements ProviderSession {
   }
 
   onClose(reason: 'closed' | 'rescinded' = 'closed'): void {
-    const error = this.#endError(reason === 'rescinded');
+    this.#end = reason;
+    const error = this.#endError();
     const waiting = this.#queue.splice(0);
     if (this.#sent instanceof IcPending) waiting.unshift(this.#sent);
     this.#sent = null;
@@ -161,8 +164,8 @@ export class IcSession implements ProviderSession {
       return;
     }
     const { status, body, version } = openAnswer(name, packet, type, sent.choice);
-    this.#sent = null;
     if (!sent.isAbandoned) this.#answer(sent, { status, body, version });
+    this.#sent = null;
     this.#pump();
   }
 
@@ -170,8 +173,9 @@ export class IcSession implements ProviderSession {
     try {
       pending.resolve(pending.request.decode(answer));
     } catch (error) {
+      // The channel ends with it, and everything that waits.
+      if (isViolation(error)) throw error;
       pending.reject(error);
-      if (VmbusError.is(error) && error.code === 'ERR_VMBUS_PROTOCOL') throw error;
     }
   }
 
@@ -221,7 +225,8 @@ export class IcSession implements ProviderSession {
     if (!next || !choice) return false;
     try {
       const payload = this.#payload(next.request, choice);
-      this.#checkSize(payload, next.request.what);
+      const maxBytes = this.#channel.maxPayloadBytes;
+      if (payload.length > maxBytes) throw tooLargeError(this.#service.name, this.#place, payload.length, maxBytes);
       next.choice = choice;
       next.arm(next.request.answerMs);
       this.#sent = next;
@@ -235,17 +240,6 @@ export class IcSession implements ProviderSession {
 
   #payload(request: IcRequest<unknown>, { framework, message: version }: IcChoice): Uint8Array {
     return encodeIcMessage({ framework, type: this.#service.type, version, body: request.encode(version) });
-  }
-
-  /** Rings of a guest's own drivers are small: 12 KiB. */
-  #checkSize(payload: Uint8Array, what: string): void {
-    const maxBytes = this.#channel.maxPayloadBytes;
-    if (payload.length <= maxBytes) return;
-    throw new VmbusError(
-      'ERR_VMBUS_TOO_LARGE',
-      `${this.#service.name}: the ${what} has ${payload.length} bytes, the ring holds ${maxBytes}`,
-      { ...this.#place, facts: { sizeBytes: payload.length, maxBytes } },
-    );
   }
 
   #send(payload: Uint8Array): void {
@@ -286,8 +280,8 @@ export class IcSession implements ProviderSession {
     return timeoutError(name, this.#place, what, timeoutMs, silenceHint);
   }
 
-  #endError(isRescinded = false): VmbusError {
-    return this.#verdict ?? closedError(this.#service.name, this.#place, isRescinded);
+  #endError(): VmbusError {
+    return this.#verdict ?? closedError(this.#service.name, this.#place, this.#end);
   }
 
   #enter(state: IcSessionState): void {
@@ -295,4 +289,8 @@ export class IcSession implements ProviderSession {
     this.#state = state;
     this.#entered(state);
   }
+}
+
+function isViolation(error: unknown): error is VmbusError {
+  return VmbusError.is(error) && error.code === 'ERR_VMBUS_PROTOCOL';
 }

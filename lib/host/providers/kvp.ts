@@ -62,7 +62,7 @@ export interface KvpProvider extends IcProvider<KvpEvent> {
   get(key: string, place?: KvpPlace): Promise<string | number | bigint | null>;
   /** Deletes a key. False where the guest had none. */
   delete(key: string, place?: KvpPlace): Promise<boolean>;
-  /** Every item of a pool, in the guest's order, one request each. Fails when there are more than 10 000. */
+  /** Every item of a pool, in the guest's order, one request each. Fails when there are more than 4096. */
   enumerate(pool: KvpPoolName, limits?: IcLimits): Promise<readonly KvpItem[]>;
   /**
    * Addresses of a network adapter. Linux's daemon finds it by its MAC address in upper case, with colons; its answers need the
@@ -101,7 +101,7 @@ const definition = {
 };
 /** A kernel answers with a failure after 30 s. */
 const answerMs = 40_000;
-const mostItems = 10_000;
+const mostItems = 4096;
 
 class KvpDevice extends IcDevice<KvpEvent> implements KvpProvider {
   readonly #values: readonly KvpItem[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Who wants to hear what a device tells: functions, iterations, and waits for one event.
-// Called by the providers of keyboard, mouse and video.
+// Called by the providers of keyboard, mouse, video and the integration services.
 
 import { checkLimits, checkOptionNames } from '../../check.js';
 import { VmbusError } from '../../errors.js';

@@ -18,12 +18,12 @@ export class LinuxIcGuest {
   /** Whether negotiations are answered. */
   negotiates = true;
   answer: GuestAnswer = () => status.done;
-  readonly #versions: readonly string[];
+  /** Versions of the service, newest first. */
+  versions: readonly string[];
   readonly #frameworks: readonly string[] = ['3.0', '1.0'];
 
-  /** @param versions Those of the service, newest first */
   constructor(versions: readonly string[]) {
-    this.#versions = versions;
+    this.versions = versions;
   }
 
   /** The answer to a packet of the host, if any. */
@@ -53,7 +53,7 @@ export class LinuxIcGuest {
       (_, i) => `${packet.readUInt16LE(36 + 4 * i)}.${packet.readUInt16LE(38 + 4 * i)}`,
     );
     const framework = this.#frameworks.find((version) => listed.slice(0, frameworkCount).includes(version));
-    const message = this.#versions.find((version) => listed.slice(frameworkCount).includes(version));
+    const message = this.versions.find((version) => listed.slice(frameworkCount).includes(version));
     const isMatch = framework !== undefined && message !== undefined;
     packet.writeUInt16LE(isMatch ? 1 : 0, 28);
     packet.writeUInt16LE(isMatch ? 1 : 0, 30);

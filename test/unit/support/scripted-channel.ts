@@ -133,7 +133,7 @@ export class ScriptedChannel implements HostChannel {
     this.isOpen = false;
     const session = this.#session;
     this.#session = null;
-    session?.onClose?.();
+    session?.onClose?.(this.isRescinded ? 'rescinded' : 'closed');
     this.#changed();
   }
 
@@ -177,8 +177,15 @@ export class ScriptedChannel implements HostChannel {
   }
 
   rescind(): void {
-    this.isRescinded = true;
+    this.leave();
     this.close();
+  }
+
+  /** The host begins to withdraw the device. */
+  leave(): void {
+    if (!this.isOpen || this.isRescinded) return;
+    this.isRescinded = true;
+    this.#guard(() => this.#session?.onWithdraw?.());
   }
 
   fail(error: unknown): void {
