@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { ABI } from '../../dist/native/binding.js';
 import { TestFolder } from '../channel/native-pair.js';
 
 const load = JSON.stringify(new URL('../../dist/native/load.js', import.meta.url).href);
@@ -33,7 +34,7 @@ function outcome(environment: Record<string, string>, flags: readonly string[] =
 }
 
 test('the built addon is found and has the surface that the library needs', () => {
-  assert.deepEqual(outcome({}), { abi: 1 });
+  assert.deepEqual(outcome({}), { abi: ABI });
 });
 
 test('a file that is not there is named, with the way to get one', () => {
