@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "../os/sigbus_guard.h"
 #include "blocking_work.h"
 #include "env_state.h"
 
@@ -91,6 +92,7 @@ void LeaseEntry::OnReadable(bool readable) {
   if (wakes > 0) {
     lease_->link().wakes.fetch_add(static_cast<uint64_t>(wakes), std::memory_order_relaxed);
     lease_->SettleMasks();
+    os::KeepSigbusGuard();
     return on_event_.Call(state_, {static_cast<double>(LeaseEvent::kWake)});
   }
   if (read == NodeRead::kGone) OnGone();

@@ -9,6 +9,8 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +20,8 @@
 namespace vmbus::os {
 
 namespace {
+
+constexpr int64_t kLookEveryMs = 10;
 
 struct Slot {
   std::atomic<uint32_t> sequence{0};
@@ -37,10 +41,25 @@ struct Chunk {
 // process.
 constinit Chunk first_chunk;
 constinit std::mutex table_mutex;
-constinit struct sigaction previous_action{};
-constinit std::atomic<bool> has_previous{false};
-// The siginfo being passed on: if the previous handler hands it back to us, the chain is a circle.
-constinit std::atomic<const siginfo_t*> passing_on{nullptr};
+
+// What was installed before us, each once and for good: a handler may be reading it.
+struct Previous {
+  struct sigaction action;
+  const Previous* older;
+};
+constinit const Previous* known_previous = nullptr;  // under table_mutex
+constinit std::atomic<const Previous*> previous{nullptr};
+
+// A signal that a thread is passing on, and from which of its frames. A handler that saved us as
+// its own previous one, before we came again on top of it, hands the signal back: the same one, in
+// a deeper frame. One that jumped out of the handler left this behind, which is no sign of a
+// circle: the next signal comes in a frame that is not below it, or with a siginfo elsewhere.
+struct Passing {
+  std::atomic<pid_t> thread{0};
+  std::atomic<const siginfo_t*> info{nullptr};
+  std::atomic<uintptr_t> frame{0};
+};
+constinit Passing passings[16];
 
 void SetRange(Slot& slot, uintptr_t begin, uintptr_t end, std::atomic<uint32_t>* faulted) {
   slot.sequence.fetch_add(1, std::memory_order_seq_cst);
@@ -82,21 +101,45 @@ void DieOfIt() {
   raise(SIGBUS);
 }
 
-void PassOn(int number, siginfo_t* info, void* context) {
-  const bool circle = passing_on.exchange(info) == info;
+// This thread's place among those that pass a signal on, or a free one; null when all are taken.
+Passing* PassingOfThread() {
+  const auto self = static_cast<pid_t>(syscall(SYS_gettid));
+  for (Passing& passing : passings) {
+    if (passing.thread.load() == self) return &passing;
+  }
+  for (Passing& passing : passings) {
+    pid_t nobody = 0;
+    if (passing.thread.compare_exchange_strong(nobody, self)) return &passing;
+  }
+  return nullptr;
+}
+
+void CallPrevious(int number, siginfo_t* info, void* context) {
+  const Previous* before = previous.load();
   const bool sent = info->si_code <= 0;
-  if (circle || !has_previous.load()) {
-    DieOfIt();
-  } else if ((previous_action.sa_flags & SA_SIGINFO) != 0) {
-    previous_action.sa_sigaction(number, info, context);
-  } else if (previous_action.sa_handler == SIG_IGN && sent) {
-    // Ignored, as it was before us. The kernel never ignores a real fault.
-  } else if (previous_action.sa_handler == SIG_DFL || previous_action.sa_handler == SIG_IGN) {
+  if (before == nullptr) return DieOfIt();
+  const struct sigaction& action = before->action;
+  if ((action.sa_flags & SA_SIGINFO) != 0) return action.sa_sigaction(number, info, context);
+  // Ignored, as it was before us. The kernel never ignores a real fault.
+  if (action.sa_handler == SIG_IGN && sent) return;
+  if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) return DieOfIt();
+  action.sa_handler(number);
+}
+
+void PassOn(int number, siginfo_t* info, void* context) {
+  const auto frame = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  Passing* passing = PassingOfThread();
+  if (passing == nullptr) return CallPrevious(number, info, context);
+  const siginfo_t* outer_info = passing->info.exchange(info);
+  const uintptr_t outer_frame = passing->frame.exchange(frame);
+  if (outer_info == info && frame < outer_frame) {
     DieOfIt();
   } else {
-    previous_action.sa_handler(number);
+    CallPrevious(number, info, context);
   }
-  passing_on.store(nullptr);
+  passing->info.store(outer_info);
+  passing->frame.store(outer_frame);
+  if (outer_info == nullptr) passing->thread.store(0);
 }
 
 void OnSigbus(int number, siginfo_t* info, void* context) {
@@ -107,20 +150,42 @@ void OnSigbus(int number, siginfo_t* info, void* context) {
   errno = saved;
 }
 
-// Under table_mutex. Again with every range, because others (a script's process.on('SIGBUS')) may
-// have replaced us.
+bool IsOurs(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == OnSigbus;
+}
+
+bool IsInstalled() {
+  struct sigaction current{};
+  sigaction(SIGBUS, nullptr, &current);
+  return IsOurs(current);
+}
+
+// Under table_mutex.
+const Previous* Remember(const struct sigaction& action) {
+  const auto is_same = [&action](const struct sigaction& other) {
+    return other.sa_flags == action.sa_flags && other.sa_handler == action.sa_handler;
+  };
+  for (const Previous* known = known_previous; known != nullptr; known = known->older) {
+    if (is_same(known->action)) return known;
+  }
+  known_previous = new Previous{action, known_previous};
+  return known_previous;
+}
+
+// Under table_mutex.
 void Install() {
   struct sigaction current{};
   sigaction(SIGBUS, nullptr, &current);
-  if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == OnSigbus) return;
-  has_previous.store(false);
-  previous_action = current;
-  has_previous.store(true);
+  if (IsOurs(current)) return;
+  previous.store(Remember(current));
   struct sigaction action{};
   action.sa_sigaction = OnSigbus;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGBUS, &action, nullptr);
+  struct sigaction replaced{};
+  sigaction(SIGBUS, &action, &replaced);
+  // Somebody else may have been quicker.
+  if (!IsOurs(replaced)) previous.store(Remember(replaced));
 }
 
 // Under table_mutex.
@@ -133,7 +198,23 @@ Slot* FreeSlot() {
   }
 }
 
+int64_t CoarseNowMs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 }  // namespace
+
+void KeepSigbusGuard() {
+  static constinit std::atomic<int64_t> next_look_ms{0};
+  const int64_t now_ms = CoarseNowMs();
+  if (now_ms < next_look_ms.load(std::memory_order_relaxed)) return;
+  next_look_ms.store(now_ms + kLookEveryMs, std::memory_order_relaxed);
+  if (IsInstalled()) return;
+  const std::lock_guard lock(table_mutex);
+  Install();
+}
 
 GuardedRange::GuardedRange(void* begin, size_t length, std::atomic<uint32_t>* faulted) {
   const std::lock_guard lock(table_mutex);

@@ -3,9 +3,10 @@
 // What the process tests run in a process of its own: one scenario by name, which prints lines and ends in its own way.
 //   node native-child.js SCENARIO
 
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Status } from '../../dist/native/binding.js';
 import { binding, closeLease, End, openLease, Pair, RING_BYTES, TestFolder, turn } from '../channel/native-pair.js';
 
 const say = (line: string): void => {
@@ -128,6 +129,22 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     await new Promise((resolve) => process.stdin.once('data', resolve));
     process.stdin.destroy();
     binding.closeNode(node);
+  },
+
+  /** A listener for SIGBUS that went takes the handler of the whole process with it. */
+  async 'sigbus-listener-came-and-went'() {
+    const pair = await Pair.open();
+    const file = pair.folder.file('ring');
+    writeFileSync(file, new Uint8Array(RING_BYTES));
+    const channel = new End(binding.attachSubchannel(pair.lease, file, 9, -1));
+    const listener = (): void => {};
+    process.on('SIGBUS', listener);
+    process.off('SIGBUS', listener);
+    binding.wakeGuest(pair.node);
+    await pair.leaseEvents.reach(1);
+    truncateSync(file, 0);
+    say(`rescinded ${channel.drain() === Status.rescinded}`);
+    await pair[Symbol.asyncDispose]();
   },
 
   async 'sent-sigbus-kills'() {

@@ -91,3 +91,12 @@ test('handles and arenas that nobody holds survive collection as long as they mu
 test('a SIGBUS that is none of ours ends the process as ever', async () => {
   assert.deepEqual(await run('sent-sigbus-kills'), { code: null, signal: 'SIGBUS', lines: ['open true'], errors: '' });
 });
+
+test('rings that vanish after a listener for SIGBUS came and went do not kill the process, once it was woken', async () => {
+  assert.deepEqual(await run('sigbus-listener-came-and-went'), {
+    code: 0,
+    signal: null,
+    lines: ['rescinded true'],
+    errors: '',
+  });
+});
