@@ -201,8 +201,8 @@ int Lease::Close() {
   // The last close waits for the host, which may never answer: nobody else is to wait for it.
   OpenedNode node = std::move(node_);
   lock.unlock();
-  node.interrupt_page.Unmap();
-  node.monitor_page.Unmap();
+  node.interrupt_page.page.Unmap();
+  node.monitor_page.page.Unmap();
   node.lock.Close();
   node.node.Close();
   return alone ? 0 : ETIMEDOUT;

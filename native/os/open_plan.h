@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,6 +48,15 @@ struct OpenPlan {
 
 enum class NodeKind : int32_t { kDevice = 0, kSimulated = 1 };
 
+// 4096 bytes that all channels of the bus share, in a page of the system that may be larger.
+struct SharedPage {
+  Mapping page;
+  size_t offset = 0;
+
+  // Null where there is none.
+  std::byte* data() const { return page.data() == nullptr ? nullptr : page.data() + offset; }
+};
+
 // An open node. Members go in reverse order: the mappings before the descriptor that keeps the
 // channel connected.
 struct OpenedNode {
@@ -54,9 +64,9 @@ struct OpenedNode {
   std::shared_ptr<LinkState> link;
   struct stat file{};  // of the path, when it was opened
   UniqueFd node;
-  UniqueFd lock;           // a simulated node's ring memory: the lock hangs on it
-  Mapping interrupt_page;  // fast channels only
-  Mapping monitor_page;
+  UniqueFd lock;              // a simulated node's ring memory: the lock hangs on it
+  SharedPage interrupt_page;  // fast channels only
+  SharedPage monitor_page;
   Mapping rings;
   int32_t monitor_id = -1;
   bool from_ring_file = false;

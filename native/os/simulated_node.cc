@@ -134,10 +134,10 @@ OpenResult MapAnswer(OpenedNode opened, Answer answer) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   Result<Mapping> interrupts = Mapping::Map(answer.fds[1].get(), page, 0, opened.link);
   if (!interrupts.ok()) return OpenFailure{interrupts.error(), OpenStage::kMapPages};
-  opened.interrupt_page = interrupts.Take();
+  opened.interrupt_page.page = interrupts.Take();
   Result<Mapping> monitor = Mapping::Map(answer.fds[2].get(), page, 0, opened.link);
   if (!monitor.ok()) return OpenFailure{monitor.error(), OpenStage::kMapPages};
-  opened.monitor_page = monitor.Take();
+  opened.monitor_page.page = monitor.Take();
   return opened;
 }
 

@@ -15,6 +15,7 @@
 
 #include "channel.h"
 #include "doorbell.h"
+#include "map_offset.h"
 
 namespace vmbus::os {
 
@@ -46,6 +47,16 @@ bool IsUio(const struct stat& status) {
   if (length < 0) return true;
   target[length] = '\0';
   return strstr(target, "/uio/uio") != nullptr;
+}
+
+// One whole page of the system, with the map somewhere in it.
+Result<SharedPage> MapShared(int fd, const struct stat& node, int map,
+                             const std::shared_ptr<LinkState>& link) {
+  Result<size_t> offset = MapOffset(SysfsFolder(node), map, kSharedPageBytes, PageSize());
+  if (!offset.ok()) return Errno{offset.error()};
+  Result<Mapping> mapping = MapOf(fd, map, PageSize(), link);
+  if (!mapping.ok()) return Errno{mapping.error()};
+  return SharedPage{mapping.Take(), offset.value()};
 }
 
 Result<Mapping> MapRings(int node, const OpenPlan& plan, const std::shared_ptr<LinkState>& link) {
@@ -82,13 +93,12 @@ OpenResult OpenUioDevice(const FoundNode& found, const OpenPlan& plan) {
   opened.rings = rings.Take();
   if (plan.monitor_id < 0) return opened;
 
-  // One whole page of the system each; the 4096 useful bytes are at its start.
-  Result<Mapping> interrupts = MapOf(opened.node.get(), kMapInterruptPage, PageSize(), opened.link);
-  if (!interrupts.ok()) return OpenFailure{interrupts.error(), OpenStage::kMapPages};
-  opened.interrupt_page = interrupts.Take();
-  Result<Mapping> monitor = MapOf(opened.node.get(), kMapMonitorPage, PageSize(), opened.link);
-  if (!monitor.ok()) return OpenFailure{monitor.error(), OpenStage::kMapPages};
-  opened.monitor_page = monitor.Take();
+  for (const auto& [map, page] : {std::pair{kMapInterruptPage, &opened.interrupt_page},
+                                  std::pair{kMapMonitorPage, &opened.monitor_page}}) {
+    Result<SharedPage> shared = MapShared(opened.node.get(), found.status, map, opened.link);
+    if (!shared.ok()) return OpenFailure{shared.error(), OpenStage::kMapPages};
+    *page = shared.Take();
+  }
   return opened;
 }
 

@@ -17,6 +17,8 @@ const flags = ['-std=c++20', '-O1', '-g', '-fno-exceptions', '-fno-rtti', '-Wall
 /** Each executable, and what it tests. */
 const executables: readonly (readonly [string, readonly string[]])[] = [
   ['node_signal_test', ['node_signal', 'offered_channels']],
+  ['sigbus_guard_test', ['sigbus_guard']],
+  ['map_offset_test', ['map_offset']],
 ];
 for (const [name, parts] of executables) {
   test(`${name} passes`, options, () => {
