@@ -153,7 +153,8 @@ std::optional<Arena> ReadArena(const Napi::CallbackInfo& info, const Arguments& 
   return Arena(env, info[1], info[2]);
 }
 
-Napi::Value SetReceiveArena(const Napi::CallbackInfo& info) {
+template <Arena ChannelEntry::* kPlace>
+Napi::Value SetArena(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto handle = arguments.Handle(0);
   if (!handle) return {};
@@ -161,20 +162,16 @@ Napi::Value SetReceiveArena(const Napi::CallbackInfo& info) {
   if (!arena) return {};
   ChannelEntry* entry = arguments.state().channels.Find(*handle);
   if (entry == nullptr) return arguments.Number(os::kClosed);
-  entry->receive = std::move(*arena);
+  entry->*kPlace = std::move(*arena);
   return arguments.Number(0);
 }
 
+Napi::Value SetReceiveArena(const Napi::CallbackInfo& info) {
+  return SetArena<&ChannelEntry::receive>(info);
+}
+
 Napi::Value SetSendArena(const Napi::CallbackInfo& info) {
-  const Arguments arguments(info);
-  const auto handle = arguments.Handle(0);
-  if (!handle) return {};
-  auto arena = ReadArena(info, arguments);
-  if (!arena) return {};
-  ChannelEntry* entry = arguments.state().channels.Find(*handle);
-  if (entry == nullptr) return arguments.Number(os::kClosed);
-  entry->send = std::move(*arena);
-  return arguments.Number(0);
+  return SetArena<&ChannelEntry::send>(info);
 }
 
 Napi::Value LargestPayload(const Napi::CallbackInfo& info) {

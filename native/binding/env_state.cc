@@ -4,6 +4,7 @@
 
 #include "env_state.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "../os/guest_memory.h"
@@ -47,6 +48,11 @@ JsCallback EnvState::TakePending(int64_t number) {
   JsCallback callback = std::move(found->second);
   pending_.erase(found);
   return callback;
+}
+
+int32_t EnvState::AddChannel(std::shared_ptr<os::Channel> channel, const void* owner) {
+  const int32_t handle = channels.Add(std::make_shared<ChannelEntry>(std::move(channel), owner));
+  return handle == 0 ? -EMFILE : handle;
 }
 
 void EnvState::DropChannelsOf(const void* owner) {

@@ -23,6 +23,7 @@
 
 namespace vmbus::os {
 
+class Channel;
 class GuestMemory;
 
 }  // namespace vmbus::os
@@ -61,6 +62,8 @@ class EnvState {
   int64_t KeepPending(JsCallback callback);
   JsCallback TakePending(int64_t number);
 
+  // A handle of this channel on a lease, node or guest memory, or minus an errno.
+  int32_t AddChannel(std::shared_ptr<os::Channel> channel, const void* owner);
   // Forgets every channel handle on this lease, node or guest memory.
   void DropChannelsOf(const void* owner);
 

@@ -17,7 +17,6 @@
 #include "../os/lease.h"
 #include "../os/status.h"
 #include "arguments.h"
-#include "channel_entry.h"
 #include "env_state.h"
 #include "functions.h"
 #include "lease_entry.h"
@@ -138,12 +137,6 @@ Napi::Value InspectLease(const Napi::CallbackInfo& info) {
   return arguments.Number(0);
 }
 
-double AddChannel(EnvState& state, std::shared_ptr<os::Channel> channel, const LeaseEntry* owner) {
-  const int32_t handle =
-      state.channels.Add(std::make_shared<ChannelEntry>(std::move(channel), owner));
-  return handle == 0 ? -EMFILE : handle;
-}
-
 Napi::Value AttachPrimary(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto handle = arguments.Handle(0);
@@ -152,7 +145,7 @@ Napi::Value AttachPrimary(const Napi::CallbackInfo& info) {
   if (entry == nullptr) return arguments.Number(os::kClosed);
   std::shared_ptr<os::Channel> channel = entry->lease().Primary();
   if (channel == nullptr) return arguments.Number(os::kClosed);
-  return arguments.Number(AddChannel(arguments.state(), std::move(channel), entry));
+  return arguments.Number(arguments.state().AddChannel(std::move(channel), entry));
 }
 
 Napi::Value AttachSubchannel(const Napi::CallbackInfo& info) {
@@ -170,7 +163,7 @@ Napi::Value AttachSubchannel(const Napi::CallbackInfo& info) {
   auto channel = entry->lease().Subchannel(*ring_file, static_cast<int>(*relid),
                                            static_cast<int>(*monitor_id));
   if (!channel.ok()) return arguments.Number(-channel.error());
-  return arguments.Number(AddChannel(arguments.state(), channel.Take(), entry));
+  return arguments.Number(arguments.state().AddChannel(channel.Take(), entry));
 }
 
 }  // namespace

@@ -5,13 +5,13 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "../os/doorbell.h"
 #include "../os/node_server.h"
 #include "../os/status.h"
 #include "arguments.h"
-#include "channel_entry.h"
 #include "env_state.h"
 #include "functions.h"
 #include "node_entry.h"
@@ -66,47 +66,49 @@ Napi::Value AddRing(const Napi::CallbackInfo& info) {
   return arguments.Number(ring.ok() ? ring.value() : -ring.error());
 }
 
-void RemoveRing(const Napi::CallbackInfo& info) {
-  const Arguments arguments(info);
+// The node and the ring that the first two arguments name; the node is null when it is closed.
+struct NamedRing {
+  NodeEntry* node;
+  int ring;
+};
+std::optional<NamedRing> ReadRing(const Arguments& arguments) {
   const auto node = ReadNode(arguments);
-  if (!node) return;
+  if (!node) return std::nullopt;
   const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
-  if (ring && *node != nullptr) (*node)->server().RemoveRing(static_cast<int>(*ring));
+  if (!ring) return std::nullopt;
+  return NamedRing{*node, static_cast<int>(*ring)};
+}
+
+void RemoveRing(const Napi::CallbackInfo& info) {
+  const auto named = ReadRing(Arguments(info));
+  if (named && named->node != nullptr) named->node->server().RemoveRing(named->ring);
 }
 
 Napi::Value RingDescriptor(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
-  const auto node = ReadNode(arguments);
-  if (!node) return {};
-  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
-  if (!ring) return {};
-  if (*node == nullptr) return arguments.Number(os::kClosed);
-  const int fd = (*node)->server().RingDescriptor(static_cast<int>(*ring));
+  const auto named = ReadRing(arguments);
+  if (!named) return {};
+  if (named->node == nullptr) return arguments.Number(os::kClosed);
+  const int fd = named->node->server().RingDescriptor(named->ring);
   return arguments.Number(fd < 0 ? -ENOENT : fd);
 }
 
 Napi::Value AttachHost(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
-  const auto node = ReadNode(arguments);
-  if (!node) return {};
-  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
-  if (!ring) return {};
-  if (*node == nullptr) return arguments.Number(os::kClosed);
-  std::shared_ptr<os::Channel> channel = (*node)->server().Host(static_cast<int>(*ring));
+  const auto named = ReadRing(arguments);
+  if (!named) return {};
+  if (named->node == nullptr) return arguments.Number(os::kClosed);
+  std::shared_ptr<os::Channel> channel = named->node->server().Host(named->ring);
   if (channel == nullptr) return arguments.Number(-ENOENT);
-  const int32_t handle =
-      arguments.state().channels.Add(std::make_shared<ChannelEntry>(std::move(channel), *node));
-  return arguments.Number(handle == 0 ? -EMFILE : handle);
+  return arguments.Number(arguments.state().AddChannel(std::move(channel), named->node));
 }
 
 Napi::Value ResetRing(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
-  const auto node = ReadNode(arguments);
-  if (!node) return {};
-  const auto ring = arguments.Integer(1, "ring", 0, kMaxRing);
-  if (!ring) return {};
-  if (*node == nullptr) return arguments.Number(os::kClosed);
-  const std::shared_ptr<os::Channel> channel = (*node)->server().Host(static_cast<int>(*ring));
+  const auto named = ReadRing(arguments);
+  if (!named) return {};
+  if (named->node == nullptr) return arguments.Number(os::kClosed);
+  const std::shared_ptr<os::Channel> channel = named->node->server().Host(named->ring);
   return arguments.Number(channel == nullptr ? -ENOENT : channel->Reset());
 }
 
