@@ -100,7 +100,8 @@ export {
   video,
 } from './providers/video.js';
 export type { VideoPointerShape } from './providers/video-picture.js';
-export { QemuHost, type QemuHostOptions } from './qemu/qemu-host.js';
+export type { QemuHostOptions } from './qemu/options.js';
+export { QemuHost } from './qemu/qemu-host.js';
 export { Recorder } from './recording/recorder.js';
 export { type RecordedChannel, type Replayed, type ReplayOptions, readRecording, replay } from './recording/replay.js';
 export { SimulatedHost } from './simulated-host.js';

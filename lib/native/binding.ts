@@ -6,6 +6,8 @@
 // Handles are positive integers, valid in the environment (main thread or worker) that made them, and never reused.
 // A function given a handle that is not open answers `Status.closed`.
 
+import type { GuestMemoryFunctions } from './guest-memory-functions.js';
+
 /** Version of this surface; an addon of another one is not used. */
 export const ABI = 2;
 
@@ -157,7 +159,7 @@ export interface OpenPlan {
 }
 
 /** The addon. */
-export interface Binding {
+export interface Binding extends GuestMemoryFunctions {
   /** Version of this surface; load.ts refuses another. */
   readonly abi: number;
   /** Compiler, flags and versions, for `hv doctor` and reports. */
@@ -266,29 +268,6 @@ export interface Binding {
   /** Ends all connections (the guest sees a rescind), stops listening, unlinks the node. */
   closeNode(node: number): void;
   refNode(node: number, keep: boolean): void;
-
-  // -- a whole guest's memory: the simulated host of a kernel ------------------------------------------------------------
-
-  /** Maps a guest's memory from a shared file. A handle, or a negative errno. */
-  openGuestMemory(path: string): number;
-  /** Maps fresh memory of so many bytes, a multiple of 4096. A handle, or a negative errno. */
-  makeGuestMemory(bytes: number): number;
-  /** Bytes of a memory, or a status. */
-  guestMemoryBytes(memory: number): number;
-  /** Copies guest memory into `target`. 0, or a negative errno (EFAULT: outside). */
-  readGuest(memory: number, address: number, target: Uint8Array): number;
-  writeGuest(memory: number, address: number, source: Uint8Array): number;
-  /**
-   * The host's end of rings in these pages of 4096 bytes, of which the guest writes the first `split`: a channel handle, or a
-   * negative errno (EINVAL: pages outside, or no room for data).
-   */
-  attachPages(memory: number, pages: Float64Array, split: number): number;
-  /** Signals that the channel would have given the guest since the last call. They are the caller's to give. */
-  takeSignals(channel: number): number;
-  /** Takes the pending bits of a monitor page into out[0..3]. 1 = some were set, 0 = none, or a negative errno. */
-  takeMonitorBits(memory: number, address: number, out: Float64Array): number;
-  /** Unmaps, and ends every channel on it. */
-  closeGuestMemory(memory: number): void;
 
   // -- the rest of the system ----------------------------------------------------------------------------------------------
 

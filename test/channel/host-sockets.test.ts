@@ -18,9 +18,17 @@ afterEach(async () => {
   for (const machine of machines.splice(0)) machine.close();
 });
 
+/** A machine that takes its time to answer questions about its memory, as one at the end of a real stream does. */
+class SlowMachine extends FakeMachine {
+  override event(operation: number, tag: number, ...parts: readonly Uint8Array[]): void {
+    if (operation !== 5) super.event(operation, tag, ...parts);
+    else setTimeout(() => super.event(operation, tag, ...parts), 2);
+  }
+}
+
 /** A machine whose guest has connected to the bus. */
-async function world(isMapped: boolean): Promise<{ machine: FakeMachine; sockets: HvSock }> {
-  const machine = new FakeMachine();
+async function world(isMapped: boolean, Machine = FakeMachine): Promise<{ machine: FakeMachine; sockets: HvSock }> {
+  const machine = new Machine();
   machines.push(machine);
   const sockets = hvSock({ openTimeoutMs: 60_000 });
   const host = await QemuHost.start({
@@ -112,7 +120,7 @@ for (const isMapped of [true, false]) {
     });
 
     it('have everything in the guest before they are withdrawn', async () => {
-      const { machine, sockets } = await world(isMapped);
+      const { machine, sockets } = await world(isMapped, SlowMachine);
       const taken = new Promise<HvSocket>((resolve) => {
         sockets.listen(5000, resolve);
       });

@@ -10,6 +10,8 @@ export interface AttachedRing {
   readonly end: RingEnd;
   /** The guest may have changed the rings: brings them here, then calls `look`. */
   onSignal(look: () => void): void;
+  /** What was sent is in the guest's memory before anything else is said to the guest. Nothing where it is there at once. */
+  flush?(): void;
   close(): void;
 }
 

@@ -17,10 +17,12 @@ import {
   type ModifyChannel,
   noProcessor,
   type OpenChannel,
+  type SocketConnect,
 } from '../../protocol/control/types.js';
 import { judge, reachable, settled } from './contact.js';
 import type { Gpadl } from './gpadl-table.js';
 import { MemorySharing } from './memory-sharing.js';
+import { openFault } from './open-fault.js';
 import { RelidPool } from './relid-pool.js';
 import type { ControlEvents, OfferedChannel, OfferRequest, Synic } from './types.js';
 
@@ -141,41 +143,23 @@ export class ControlPath {
   }
 
   #obey(message: Exclude<GuestMessage, InitiateContact>): void {
-    switch (message.type) {
-      case ControlType.requestOffers:
-        this.#deliverOffers();
-        return;
-      case ControlType.gpadlHeader:
-        this.#sharing.begin(message, this.#channels.get(message.relid) ?? null);
-        return;
-      case ControlType.gpadlBody:
-        this.#sharing.go(message);
-        return;
-      case ControlType.gpadlTeardown:
-        this.#tearDown(message);
-        return;
-      case ControlType.open:
-        this.#open(message);
-        return;
-      case ControlType.close:
-        this.#close(message.relid);
-        return;
-      case ControlType.relidReleased:
-        this.#release(message.relid);
-        return;
-      case ControlType.modifyChannel:
-        this.#modify(message);
-        return;
-      case ControlType.unload:
-        this.#unload();
-        return;
-      case ControlType.socketConnect: {
-        const { endpoint, service } = message;
-        if (this.#events.socketConnect(endpoint, service)) return;
-        const connectionRefused = 0xc000_0236;
-        this.#post(reply.encodeSocketConnectResult(endpoint, service, connectionRefused));
-      }
-    }
+    if (message.type === ControlType.requestOffers) this.#deliverOffers();
+    else if (message.type === ControlType.gpadlHeader)
+      this.#sharing.begin(message, this.#channels.get(message.relid) ?? null);
+    else if (message.type === ControlType.gpadlBody) this.#sharing.go(message);
+    else if (message.type === ControlType.gpadlTeardown) this.#tearDown(message);
+    else if (message.type === ControlType.open) this.#open(message);
+    else if (message.type === ControlType.close) this.#close(message.relid);
+    else if (message.type === ControlType.relidReleased) this.#release(message.relid);
+    else if (message.type === ControlType.modifyChannel) this.#modify(message);
+    else if (message.type === ControlType.socketConnect) this.#connectSocket(message);
+    else this.#unload();
+  }
+
+  #connectSocket({ endpoint, service }: SocketConnect): void {
+    if (this.#events.socketConnect(endpoint, service)) return;
+    const connectionRefused = 0xc000_0236;
+    this.#post(reply.encodeSocketConnectResult(endpoint, service, connectionRefused));
   }
 
   /** A second contact begins everything anew: another kernel has taken over the machine. */
@@ -221,7 +205,7 @@ export class ControlPath {
     const channel = this.#channels.get(relid);
     if (channel?.isRescinded) return;
     const gpadl = this.#sharing.find(request.gpadl);
-    const fault = this.#openFault(request, channel, gpadl?.relid);
+    const fault = openFault(request, channel, gpadl?.relid, this.#synic.processors);
     if (fault !== null || !channel || !gpadl) {
       this.#nonsense(fault ?? 'open', channel);
       this.#post(reply.encodeOpenResult(relid, openId, refused));
@@ -239,16 +223,6 @@ export class ControlPath {
       // The guest may have written before we listened; and expects a look at its ring.
       if (status === 0) this.interrupt(channel);
     });
-  }
-
-  #openFault(request: OpenChannel, channel: OfferedChannel | undefined, owner: number | undefined): string | null {
-    const { relid, processor } = request;
-    if (!channel) return `open of channel ${relid}, which was never offered`;
-    if (channel.isOpen) return `open of channel ${relid}, which is open`;
-    if (owner !== relid) return `open of channel ${relid} with memory that is not its own`;
-    if (processor !== noProcessor && processor >= this.#synic.processors)
-      return `open of channel ${relid} for processor ${processor}, which does not exist`;
-    return null;
   }
 
   #close(relid: number): void {

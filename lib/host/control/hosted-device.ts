@@ -147,6 +147,8 @@ export class HostedBusDevice implements HostedDevice {
     const opened = this.#channels.get(channel);
     if (opened) {
       this.#channels.set(channel, null);
+      // The memory is still the rings': the guest hears of the withdrawal after this, and may read what it was sent before.
+      if (channel.isRescinded) opened.ring.flush?.();
       opened.host.close();
       opened.ring.close();
     }

@@ -5,59 +5,23 @@
 // What QEMU needs for it: test/vm/README.md.
 
 import { randomUUID } from 'node:crypto';
-import type { Duplex } from 'node:stream';
 
-import { checkInteger, checkOptionNames, checkText } from '../../check.js';
-import { errnoName, invalidType, invalidValue, VmbusError } from '../../errors.js';
+import { invalidValue, VmbusError } from '../../errors.js';
 import { type Guid, parseGuid } from '../../guid.js';
 import { native } from '../../native/load.js';
-import { BusVersion } from '../../protocol/control/types.js';
 import type { AttachedRing } from '../control/attached-ring.js';
 import { ControlPath } from '../control/control-path.js';
 import type { Gpadl } from '../control/gpadl-table.js';
 import { type DeviceSurroundings, HostedBusDevice, type RingHooks } from '../control/hosted-device.js';
-import type { OfferedChannel, Synic } from '../control/types.js';
+import type { OfferedChannel } from '../control/types.js';
 import { checkProvider } from '../providers/provider-options.js';
-import type { Recorder } from '../recording/recorder.js';
-import type { BusService, HostChannel, HostedDevice, HostTrouble, Provider, ServiceBus } from '../types.js';
+import type { HostChannel, HostedDevice, HostTrouble, Provider, ServiceBus } from '../types.js';
 import { guestMemoryOf, MappedMemory, type PhysicalMemory, StreamMemory } from './guest-memory.js';
 import { Link } from './link.js';
 import { attachMapped } from './mapped-ring.js';
 import { MonitorPoll, takeMonitorIds } from './monitor-poll.js';
+import { checkOptions, openMemory, type QemuHostOptions, synicWithEar } from './options.js';
 import { RingMirror } from './ring-mirror.js';
-
-/** Options of a {@link QemuHost}. */
-export interface QemuHostOptions {
-  readonly devices: readonly Provider[];
-  /** What offers devices as the guest asks for them. */
-  readonly services?: readonly BusService[];
-  /** The stream that QEMU's preloaded object is on. */
-  readonly stream: Duplex;
-  /** The file that QEMU has the guest's memory in, shared. Rings are then worked on in place. */
-  readonly memoryFile?: string;
-  /** Newest protocol version to agree to, `major << 16 | minor`. Default 5.3. */
-  readonly newestVersion?: number;
-  /** Writes down the control messages. Its providers are recorded by {@link Recorder.of}. */
-  readonly recorder?: Recorder;
-  /** Told when a guest breaks the rules (else a process warning) or a provider throws (else thrown, uncaught). */
-  readonly onTrouble?: (trouble: HostTrouble) => void;
-  /** The machine was reset, or a new kernel took it over: everything was closed. */
-  readonly onReset?: () => void;
-  /** The stream ended. */
-  readonly onEnd?: (error: Error | null) => void;
-}
-
-const optionNames: readonly (keyof QemuHostOptions)[] = [
-  'devices',
-  'services',
-  'stream',
-  'memoryFile',
-  'newestVersion',
-  'recorder',
-  'onTrouble',
-  'onReset',
-  'onEnd',
-];
 
 /**
  * A host of a machine.
@@ -325,42 +289,4 @@ export class QemuHost implements AsyncDisposable {
         throw trouble.error;
       });
   }
-}
-
-function synicWithEar(link: Link, recorder: Recorder | undefined): Synic {
-  if (recorder === undefined) return link;
-  return {
-    get processors() {
-      return link.processors;
-    },
-    post(processor, sint, message) {
-      recorder.control('control-to-guest', message);
-      link.post(processor, sint, message);
-    },
-    interrupt: (processor, sint, relid) => link.interrupt(processor, sint, relid),
-    listen: (connectionId) => link.listen(connectionId),
-    unlisten: (connectionId) => link.unlisten(connectionId),
-  };
-}
-
-function checkOptions(options: QemuHostOptions): void {
-  checkOptionNames(options, optionNames);
-  checkText(options.memoryFile, 'options.memoryFile');
-  if (options.newestVersion !== undefined)
-    checkInteger(options.newestVersion, 'options.newestVersion', BusVersion.win8, BusVersion.win10v53);
-  if (!Array.isArray(options.devices)) throw invalidType('options.devices', 'an array of providers', options.devices);
-  for (const [i, provider] of options.devices.entries()) checkProvider(provider, `options.devices[${i}]`);
-  if (typeof (options.stream as Partial<Duplex> | undefined)?.write !== 'function')
-    throw invalidType('options.stream', 'a Duplex stream', options.stream);
-}
-
-function openMemory(path: string): number {
-  const handle = native().openGuestMemory(path);
-  if (handle > 0) return handle;
-  throw new VmbusError('ERR_VMBUS_SYSTEM', `cannot map the guest's memory from ${path}: ${errnoName(-handle)}`, {
-    path,
-    errno: -handle,
-    errnoName: errnoName(-handle),
-    hint: 'start QEMU with -object memory-backend-file,share=on,mem-path=FILE',
-  });
 }

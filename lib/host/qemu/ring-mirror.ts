@@ -118,6 +118,12 @@ export class RingMirror implements AttachedRing {
     this.#start();
   }
 
+  flush(): void {
+    if (this.#isClosed || !this.#isTouched) return;
+    this.#isTouched = false;
+    this.#push().catch((error: unknown) => this.#broke(error));
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -175,32 +181,37 @@ export class RingMirror implements AttachedRing {
     if (pending !== 0) this.#signal();
   }
 
-  /** Brings our words and data there. */
+  /** Brings our words and data there: all at once, the stream keeps the order. */
   async #push(): Promise<void> {
     const [toHost, toGuest] = [this.#toHost, this.#toGuest];
     const write = this.#get(toGuest, Word.write);
     const before = toGuest.written.write;
+    const writes: Promise<void>[] = [];
     this.#binding.takeSignals(this.#channel);
     if (write !== before) {
       const length = (write - before + toGuest.dataBytes) % toGuest.dataBytes;
-      await this.#memory.write(dataRanges(toGuest, before, length), this.#getData(toGuest, before, length));
+      writes.push(this.#memory.write(dataRanges(toGuest, before, length), this.#getData(toGuest, before, length)));
     }
-    const didWrite = await this.#carry(toGuest, 'write', write);
+    const carry = (ring: Direction, name: 'write' | 'read' | 'mask' | 'pending', value: number): boolean => {
+      if (ring.written[name] === value) return false;
+      writes.push(this.#carry(ring, name, value));
+      return true;
+    };
+    const didWrite = carry(toGuest, 'write', write);
     const pending = this.#get(toGuest, Word.pending);
-    const didWait = (await this.#carry(toGuest, 'pending', pending)) && pending !== 0;
-    const didRead = await this.#carry(toHost, 'read', this.#get(toHost, Word.read));
-    const didMask = await this.#carry(toHost, 'mask', this.#get(toHost, Word.mask));
+    const didWait = carry(toGuest, 'pending', pending) && pending !== 0;
+    const didRead = carry(toHost, 'read', this.#get(toHost, Word.read));
+    const didMask = carry(toHost, 'mask', this.#get(toHost, Word.mask));
     if (didWrite) this.#signal();
     if (didWait || didRead || didMask) this.#isStale = true;
+    await Promise.all(writes);
   }
 
-  async #carry(ring: Direction, name: 'write' | 'read' | 'mask' | 'pending', value: number): Promise<boolean> {
-    if (ring.written[name] === value) return false;
+  async #carry(ring: Direction, name: 'write' | 'read' | 'mask' | 'pending', value: number): Promise<void> {
     ring.written[name] = value;
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, value, true);
     await this.#memory.write([{ address: (ring.pages[0] ?? 0) * gpaPageBytes + Word[name], length: 4 }], bytes);
-    return true;
   }
 
   #put(ring: Direction, at: number, value: number): void {
