@@ -46,6 +46,7 @@ export class RingHostChannel implements HostChannel {
   #session: ProviderSession | null = null;
   #isOpen = true;
   #isPaused = false;
+  #isDelivering = false;
   #isLeaving = false;
   #turn: NodeJS.Immediate | null = null;
 
@@ -136,7 +137,9 @@ export class RingHostChannel implements HostChannel {
 
   /** The guest rang, or freed space that somebody waits for. */
   onDoorbell(): void {
-    if (this.#turn === null) this.#guard(() => this.#takeTurn());
+    // While the provider is in a call its packets lie in the arena: the next turn may use that again, this one not.
+    if (this.#isDelivering) this.#schedule();
+    else if (this.#turn === null) this.#guard(() => this.#takeTurn());
   }
 
   /** The device is about to be withdrawn: lets the provider say its last words. Safe to call twice. */
@@ -192,10 +195,13 @@ export class RingHostChannel implements HostChannel {
     const batch = this.#batch;
     const taken = this.#faults.packetsUntilRescind(count);
     batch.length = taken;
-    if (session.onBatch) {
-      if (taken > 0) session.onBatch(batch);
-    } else {
-      for (let row = 0; row < taken && this.#isOpen; row += 1) session.onPacket(batch.packet(row));
+    this.#isDelivering = true;
+    try {
+      if (!session.onBatch) {
+        for (let row = 0; row < taken && this.#isOpen; row += 1) session.onPacket(batch.packet(row));
+      } else if (taken > 0) session.onBatch(batch);
+    } finally {
+      this.#isDelivering = false;
     }
     if (taken < count && this.#isOpen) this.#seat.rescind();
   }

@@ -262,3 +262,32 @@ describe('the life of a machine', () => {
     assert.throws(() => host.add(echo()), { code: 'ERR_VMBUS_CLOSED' });
   });
 });
+
+describe('a signal that comes while a provider is in a call', () => {
+  it('does not overwrite the packet that the provider is reading', async () => {
+    const seen: string[] = [];
+    let ring: () => void = () => undefined;
+    const reader: Provider = {
+      ...echo({ name: 'reader' }),
+      onOpen: () => ({
+        onPacket({ payload }) {
+          const before = Buffer.from(payload).toString('latin1');
+          ring();
+          seen.push(before, Buffer.from(payload).toString('latin1'));
+        },
+      }),
+    };
+    const { machine, host } = await world([reader], true);
+    const guest = await machine.open(only(await machine.connect()));
+    ring = () => {
+      ring = () => undefined;
+      guest.send(bytes('second!!'));
+      // As a stream that delivers at once would do it.
+      (host.channels('reader')[0] as unknown as { onDoorbell(): void }).onDoorbell();
+    };
+    guest.send(bytes('first!!!'));
+    await machine.until(() => seen.length === 4);
+
+    assert.deepEqual(seen, ['first!!!', 'first!!!', 'second!!', 'second!!']);
+  });
+});
