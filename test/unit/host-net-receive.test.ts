@@ -140,6 +140,22 @@ describe('frames for the guest', () => {
     assert.equal(guest.nic.statistics.refused, 1);
   });
 
+  it('are forgotten when the guest wants no more', async () => {
+    const guest = await ScriptedNetGuest.up({}, { receiveBytes: 8 * 1806 });
+    const port = guest.nic.network.port();
+    guest.holds = true;
+    for (let i = 0; i < 50; i += 1) port.frames.write(testFrame(i));
+    await guest.until(() => guest.frames.length === 4);
+    await guest.set(Oid.packetFilter, words(0));
+    assert.equal(guest.nic.statistics.waiting, 0);
+    guest.holds = false;
+    guest.completeHeld();
+    await guest.set(Oid.packetFilter, words(0x0d));
+    port.frames.write(testFrame(60));
+    await guest.until(() => guest.frames.length === 5);
+    assert.equal(numberOf(guest.frames[4]?.frame ?? new Uint8Array()), 60);
+  });
+
   it('are forgotten with the channel, and come again to the next one', async () => {
     const guest = await ScriptedNetGuest.up({}, { receiveBytes: 8 * 1806 });
     const port = guest.nic.network.port();
@@ -186,17 +202,17 @@ describe('the cable', () => {
   it('may flap while the guest takes nothing: it hears of the last state', async () => {
     const guest = await ScriptedNetGuest.up({}, { receiveBytes: 4 * 1806 });
     guest.holds = true;
-    for (let i = 0; i < 1001; i += 1) {
+    for (let i = 0; i < 1002; i += 1) {
       if (guest.nic.isConnected) guest.nic.disconnect();
       else guest.nic.connect();
     }
     guest.holds = false;
     await turn();
     guest.completeHeld();
-    assert.equal((await guest.query(Oid.mediaConnectStatus)).info[0], 1);
+    assert.equal((await guest.query(Oid.mediaConnectStatus)).info[0], 0);
     await turn();
     const last = guest.indications.at(-1);
-    assert.equal(last?.kind === 'indicateStatus' && last.status, 0x4001000c);
+    assert.equal(last?.kind === 'indicateStatus' && last.status, 0x4001000b);
     assert.ok(guest.indications.length < 30, `${guest.indications.length}`);
   });
 
@@ -296,6 +312,22 @@ describe('several channels', () => {
     guest.held.length = 0;
     guest.forgetSections();
     port.frames.write(flow(1));
+    assert.equal((await guest.frame()).channel, 0);
+  });
+
+  it('give back what was still being written when they closed', async () => {
+    // One section for frames, one for answers.
+    const guest = await ScriptedNetGuest.up({ queues: 2 }, { receiveBytes: 2 * 1806 });
+    await guest.openSubchannels(1, [1]);
+    const port = guest.nic.network.port();
+    let finish = (): void => undefined;
+    guest.memory.before = () => new Promise<void>((resolve) => (finish = resolve));
+    port.frames.write(flow(1));
+    guest.channels[1]?.close();
+    guest.memory.before = () => undefined;
+    finish();
+    await turn();
+    port.frames.write(flow(2));
     assert.equal((await guest.frame()).channel, 0);
   });
 

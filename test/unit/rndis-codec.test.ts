@@ -246,7 +246,7 @@ describe('objects', () => {
       [20, 41],
       [24, 57],
     ] as const) {
-      const wrong = info.slice();
+      const wrong = Uint8Array.of(...info, ...(place === 20 ? new Uint8Array(8) : []));
       new DataView(wrong.buffer).setUint16(place, value & 0xffff, true);
       if (place === 16) new DataView(wrong.buffer).setUint32(place, value, true);
       assert.throws(() => decodeScalingParameters(wrong), isProtocolError, `${place}`);
