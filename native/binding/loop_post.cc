@@ -4,11 +4,37 @@
 
 #include "loop_post.h"
 
+#include <iterator>
 #include <utility>
 
+#include "../os/blocking_thread.h"
 #include "env_state.h"
 
 namespace vmbus::binding {
+
+namespace {
+
+using Tasks = std::vector<std::unique_ptr<LoopTask>>;
+
+// Does nothing but go, and its tasks with it, on a thread of its own.
+class Unrun final : public os::BlockingCall {
+ public:
+  explicit Unrun(Tasks tasks) : tasks_(std::move(tasks)) {}
+  void Run() override {}
+
+ private:
+  Tasks tasks_;
+};
+
+// A task that nobody will run may own an open node, whose last close waits for the host: not on the
+// loop, unless there is no thread to be had.
+void DropElsewhere(Tasks tasks) {
+  if (tasks.empty()) return;
+  std::unique_ptr<os::BlockingCall> unrun = std::make_unique<Unrun>(std::move(tasks));
+  static_cast<void>(os::StartBlocking(unrun));
+}
+
+}  // namespace
 
 std::shared_ptr<LoopPost> LoopPost::Start(EnvState& state) {
   auto post = std::make_shared<LoopPost>();
@@ -42,22 +68,26 @@ void LoopPost::Release() {
 }
 
 void LoopPost::RunTasks() {
-  std::vector<std::unique_ptr<LoopTask>> tasks;
+  Tasks tasks;
   {
     const std::lock_guard lock(mutex_);
     tasks.swap(tasks_);
   }
-  for (const std::unique_ptr<LoopTask>& task : tasks) task->Run(*state_);
+  auto next = tasks.begin();
+  while (next != tasks.end() && !stopped_) (*next++)->Run(*state_);
+  DropElsewhere({std::make_move_iterator(next), std::make_move_iterator(tasks.end())});
 }
 
 void LoopPost::Stop() {
-  std::vector<std::unique_ptr<LoopTask>> rest;
+  Tasks rest;
   uv_async_t* async = nullptr;
   {
     const std::lock_guard lock(mutex_);
     async = std::exchange(async_, nullptr);
     rest.swap(tasks_);
   }
+  stopped_ = true;
+  DropElsewhere(std::move(rest));
   if (async == nullptr) return;
   async->data = state_;
   uv_close(reinterpret_cast<uv_handle_t*>(async), [](uv_handle_t* handle) {

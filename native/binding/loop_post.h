@@ -36,7 +36,7 @@ class LoopPost {
   void Hold();
   void Release();
 
-  // On the loop: no task runs after this; those that wait are destroyed.
+  // On the loop: no task runs after this; those that wait are destroyed on a thread of their own.
   void Stop();
 
  private:
@@ -44,6 +44,7 @@ class LoopPost {
 
   EnvState* state_ = nullptr;
   int holds_ = 0;
+  bool stopped_ = false;  // the loop's own word
   std::mutex mutex_;
   uv_async_t* async_ = nullptr;  // null after Stop
   std::vector<std::unique_ptr<LoopTask>> tasks_;
