@@ -2,7 +2,7 @@
 //
 // The header before each message of a channel in pipe mode: u32 1, u32 bytes that follow. The ring pads packets to 8 bytes,
 // so only this size says where a message ends.
-// Called by the codecs of the synthetic mouse and video, and of sockets.
+// Called by the codecs of the synthetic mouse and video, of the integration services, and of sockets.
 // Source: struct pipe_prt_msg of drivers/hid/hid-hyperv.c, vmpipe_proto_header of net/vmw_vsock/hyperv_transport.c.
 
 import { needBytes, protocolViolation, viewOf } from './wire-fields.js';

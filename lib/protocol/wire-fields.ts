@@ -2,7 +2,7 @@
 //
 // Numbers and lengths in messages, checked: what a peer sent is compared with what its type needs, and what a script gives
 // must fit its field. All little-endian.
-// Called by the codecs of the synthetic keyboard, mouse and video, and of sockets.
+// Called by the codecs of the synthetic keyboard, mouse and video, of the integration services, and of sockets.
 
 import { invalidType, outOfRange, VmbusError } from '../errors.js';
 

@@ -83,6 +83,14 @@ describe('an opening', () => {
     assert.deepEqual([scene.guest.negotiations, scene.guest.requests.length], [3, 2]);
   });
 
+  it('is one negotiation, whoever asks for another before the guest has answered', async () => {
+    const again = pairs.renegotiate();
+
+    await scene.served(again);
+
+    assert.equal(scene.guest.negotiations, 1);
+  });
+
   it('can be waited for before there is a guest, as long as one likes', async () => {
     scene.channel.close();
     await assert.rejects(pairs.ready({ timeoutMs: 1 }), { code: 'ERR_VMBUS_TIMEOUT', hint: /hv-kvp-daemon/ });

@@ -88,7 +88,7 @@ describe('a key-value request', () => {
   const value = (type: string, key: string, size: string): string => filled(`01 00 0000 ${type} ${key} ${size}`, 2580);
   for (const [what, digits] of [
     ['nothing', ''],
-    ['pool 5', filled('01 05', 2580)],
+    ['pool 5', filled('03 05', 2580)],
     ['operation 6', filled('06 00', 7428)],
     ['a set that is one byte short', value('01000000', '02000000', '02000000').slice(0, 2575 * 2)],
     ['an enumeration without room for its answer', enumerate.replaceAll(' ', '').slice(0, 2579 * 2)],

@@ -33,7 +33,7 @@ export function versionsError(service: string, place: IcPlace, offered: IcVersio
   return new VmbusError('ERR_VMBUS_UNSUPPORTED', `${service}: the guest knows none of the versions ${names}`, {
     ...place,
     facts: { service, offered: offered.messages.map(icVersionName), status },
-    hint: 'look into the kernel log of the guest: it names the versions that it agrees on',
+    hint: 'in the guest: dmesg | grep hv_',
   });
 }
 
@@ -69,7 +69,7 @@ export function refusedError(service: string, operation: string, status: number)
   const statusName = icStatusName(status);
   return new VmbusError('ERR_VMBUS_REFUSED', `${service}: the guest answered the ${operation} with ${statusName}`, {
     facts: { service, operation, status, statusName },
-    hint: `look into the guest's log: its side of ${service} says there why`,
+    hint: 'in the guest: journalctl -b -g hv_',
   });
 }
 
