@@ -106,10 +106,10 @@ export class ScriptedNetGuest {
   }
 
   /** NVSP, as Linux has it. */
-  async negotiate(version: number = NvspVersion.v61, mtu = 1514): Promise<void> {
+  async negotiate(version: number = NvspVersion.v61, mtu = 1514, capabilities = 8n): Promise<void> {
     const init = await this.request({ kind: 'init', minVersion: version, maxVersion: version });
     assert.equal(init.kind === 'initComplete' && init.status, NvspStatus.success);
-    if (version >= NvspVersion.v2) this.tell({ kind: 'ndisConfig', mtu, capabilities: 8n });
+    if (version >= NvspVersion.v2) this.tell({ kind: 'ndisConfig', mtu, capabilities });
     this.tell({ kind: 'ndisVersion', major: 6, minor: version <= NvspVersion.v4 ? 1 : 30 });
     const receive = await this.request({ kind: 'receiveBuffer', gpadl: receiveGpadl, bufferId: receiveBufferId });
     assert.ok(receive.kind === 'receiveBufferComplete' && receive.status === NvspStatus.success);

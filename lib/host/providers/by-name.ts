@@ -68,7 +68,7 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     make: (options) => video(options as VideoOptions),
   },
   net: {
-    summary: 'network card on a switch in memory, with a neighbour that gives addresses (peer=10.9.9.1/24)',
+    summary: 'a network card, with a neighbour that gives addresses (peer=10.9.9.1/24), for guests with a kernel',
     options: netvspNamedOptions,
     make: (options) => netvsp(options as NetvspOptions),
   },

@@ -27,6 +27,8 @@ export class Card {
   version = 0;
   /** Longest frame with its header but without a tag, as the guest has configured it; null before it did. */
   frameBytes: number | null = null;
+  /** VLAN tags travel beside frames; else in them. */
+  hasVlans = false;
   receiveBuffer: ReceiveBuffer | null = null;
   sendBuffer: SharedBuffer | null = null;
   /** RNDIS has been initialised. */

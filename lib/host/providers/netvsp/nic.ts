@@ -178,14 +178,15 @@ export class Nic {
     const { card } = this;
     const { counters, isConnected } = this.#hooks;
     const tag = tagOf(frame);
-    const plain = tag === null ? frame : withoutTag(frame);
-    const isFitting = plain.length <= (card.frameBytes ?? defaultFrameBytes);
+    const plain = tag !== null && card.hasVlans ? withoutTag(frame) : frame;
+    const mostBytes = (card.frameBytes ?? defaultFrameBytes) + (plain === frame && tag !== null ? vlanTagBytes : 0);
+    const isFitting = plain.length <= mostBytes;
     if (!card.isUp || !isConnected || !isFitting || !card.wants(plain)) {
       counters.refused += 1;
       return;
     }
     const info: { type: number; value: number }[] = [];
-    if (tag !== null) info.push({ type: PacketInfoType.vlan, value: infoOfTag(tag) });
+    if (tag !== null && card.hasVlans) info.push({ type: PacketInfoType.vlan, value: infoOfTag(tag) });
     const hash = card.spread?.hash.of(plain) ?? null;
     if (hash !== null) info.push({ type: PacketInfoType.hash, value: hash });
     const queue = this.#queueOf(hash);

@@ -7,6 +7,7 @@ import { protocolViolation } from '../../../protocol/message-fields.js';
 import {
   encodeNvspHostMessage,
   indirectionEntries,
+  NdisCapability,
   type NvspGuestMessage,
   type NvspHostMessage,
   NvspStatus,
@@ -59,7 +60,7 @@ export class NvspControl {
     if (this.#card.version === 0) throw violation(`${message.kind} before a version was agreed on`);
     switch (message.kind) {
       case 'ndisConfig':
-        this.#configure(message.mtu);
+        this.#configure(message.mtu, message.capabilities);
         return { completion: nothing };
       case 'ndisVersion':
         if (this.#hasNdisVersion) throw violation('the NDIS version twice');
@@ -109,11 +110,12 @@ export class NvspControl {
     };
   }
 
-  #configure(mtu: number): void {
+  #configure(mtu: number, capabilities: bigint): void {
     const card = this.#card;
     if (card.version < NvspVersion.v2) throw violation('the NDIS configuration, which version 1 has not');
     if (card.frameBytes !== null || card.receiveBuffer) throw violation('the NDIS configuration twice, or too late');
     card.frameBytes = mtu >= defaultFrameBytes && mtu <= mostFrameBytes ? mtu : defaultFrameBytes;
+    card.hasVlans = (capabilities & NdisCapability.vlan) !== 0n;
   }
 
   #shareReceiveBuffer(gpadl: number, id: number): NvspHostMessage {

@@ -123,15 +123,14 @@ export class QueueSession implements ProviderSession {
       if (extents.length > 0) parts.push(this.channel.memory.read(extents));
     }
     if (parts.length === 0) throw protocolViolation('nvsp', 'the guest sent an RNDIS message without bytes');
-    Promise.all(parts).then(
-      (bytes) => {
+    Promise.all(parts)
+      .then((bytes) => {
         job.bytes = bytes.length === 1 ? (bytes[0] ?? null) : Buffer.concat(bytes);
         job.isReady = true;
         this.#work();
         this.#throttle();
-      },
-      (error: unknown) => this.channel.fail(error),
-    );
+      })
+      .catch((error: unknown) => this.channel.fail(error));
   }
 
   #readSection({ sectionIndex, sectionBytes }: NvspRndisPacket): Promise<Uint8Array> {

@@ -95,15 +95,14 @@ export class SectionSender {
 
   #announceAfter(writes: Promise<unknown>, buffer: ReceiveBuffer, batch: Batch): void {
     this.#isWriting = true;
-    writes.then(
-      () => {
+    writes
+      .then(() => {
         this.#isWriting = false;
         if (this.#channel.isOpen && this.#options.buffer() === buffer) this.#announce(buffer, batch);
         else for (const { section } of batch.sections) buffer.give(section);
         this.pump();
-      },
-      (error: unknown) => this.#channel.fail(error),
-    );
+      })
+      .catch((error: unknown) => this.#channel.fail(error));
   }
 
   #announce(buffer: ReceiveBuffer, { sections, frameBytes }: Batch): void {
