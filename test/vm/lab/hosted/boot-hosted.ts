@@ -42,6 +42,9 @@ export interface HostedOptions {
   readonly signal?: AbortSignal;
 }
 
+/** busybox's own shell prefers its applets to programs in the PATH, even to those of packages. */
+const SHELL = 'dash';
+
 /** A restored guest answers within milliseconds; a machine at its limits gets much more. */
 const RESTORE_TIMEOUT_MS = 120_000;
 const BOOT_TIMEOUT_MS = 600_000;
@@ -61,8 +64,7 @@ function labFor({ kernel, refresh = false, note = () => undefined }: HostedOptio
 async function extrasFor(lab: Lab, options: HostedOptions): Promise<Extras> {
   const { packages = [], node = false, refresh = false, note = () => undefined } = options;
   const own = node ? [nodeProgram()] : [];
-  if (packages.length === 0) return { programs: own, files: {} };
-  const tree = await provisionPackages(packages, lab.kernelName, { cache: lab.cache, refresh, note });
+  const tree = await provisionPackages([SHELL, ...packages], lab.kernelName, { cache: lab.cache, refresh, note });
   const { programs, files } = packageContents(tree);
   return { programs: [...own, ...programs], files };
 }
