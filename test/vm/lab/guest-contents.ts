@@ -27,6 +27,7 @@ export interface GuestContents {
 
 /** There for a test's modprobe, where the kernel has them. */
 export const OFFERED_MODULES = [
+  'hv_vmbus',
   'uio_hv_generic',
   'hv_balloon',
   'hv_utils',
