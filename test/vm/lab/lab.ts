@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Runs a command inside a real Linux guest on Hyper-V: QEMU is the host, its hv-balloon the one device.
-// Called by suite-runner.ts. Calls, in this order: provision, kernel, machine, job, attempt.
+// Called by suite-runner.ts. Calls, in this order: provision, kernel, machine, job, retry, attempt.
 import fs from 'node:fs';
-import { attempt, type Failed, type GuestResult, type GuestRun } from './attempt.js';
+import { attempt, type GuestResult, type GuestRun } from './attempt.js';
 import { labFolder } from './cache.js';
 import { jobArchive } from './job.js';
 import { Kernel } from './kernel.js';
@@ -10,6 +10,7 @@ import type { KernelName } from './kernel-names.js';
 import { hyperVByKvm, type Lab, machineFor } from './machine.js';
 import { provisionKernel, provisionQemu } from './provision.js';
 import { inTree } from './qemu-arguments.js';
+import { withRetries } from './retry.js';
 import { hasSnapshot, snapshotFile } from './snapshot.js';
 
 export { type GuestResult, type GuestRun, LabFailure } from './attempt.js';
@@ -62,25 +63,15 @@ export async function runInGuest(lab: Lab, run: GuestRun): Promise<GuestResult> 
   const { command, isSlow } = machineFor(lab, run);
   const archive = jobArchive(run);
   note(`starting, ${lab.mode}, job of ${archive.length} bytes`);
-  const snapshot = isSlow && run.useSnapshot !== false ? snapshotFile(lab.cache, command) : undefined;
-  if (snapshot !== undefined && hasSnapshot(snapshot)) {
-    const result = await attempt(command, { ...run, note }, archive, { restore: snapshot });
-    if (!('failure' in result)) return result;
-    if (run.signal?.aborted || (result.began && !result.outerPanicked)) throw result.failure;
-    tellRetry(result);
-    fs.rmSync(snapshot, { force: true });
-  }
-  for (let isRetry = false; ; isRetry = true) {
-    const result = await attempt(command, { ...run, note }, archive, snapshot === undefined ? {} : { save: snapshot });
-    if (!('failure' in result)) return result;
-    // Emulated SVM loses an interrupt frame now and then; a panic of the guest itself is never tried again.
-    if (isRetry || run.signal?.aborted || !result.outerPanicked) throw result.failure;
-    tellRetry(result);
-  }
-}
-
-/** Said aloud, whoever asked for notes: what was printed so far is void, and the run starts again. */
-function tellRetry({ failure, outerPanicked }: Failed): void {
-  const why = outerPanicked ? "the outer machine's kernel died under emulation" : failure.message;
-  process.stderr.write(`[lab] ${why}; booting again\n`);
+  const file = isSlow && run.useSnapshot !== false ? snapshotFile(lab.cache, command) : undefined;
+  return withRetries({
+    attempt: (use) => attempt(command, { ...run, note }, archive, use),
+    snapshot:
+      file === undefined
+        ? undefined
+        : { file, isThere: hasSnapshot(file), remove: () => fs.rmSync(file, { force: true }) },
+    isAborted: () => run.signal?.aborted === true,
+    // Said aloud, whoever asked for notes.
+    onRetry: (why) => process.stderr.write(`[lab] ${why}; booting again\n`),
+  });
 }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// When the lab starts a machine again, with attempts that are played; and how an attempt knows that the outer kernel died,
+// with a shell in QEMU's place.
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { describe, test } from 'node:test';
+import { attempt, type Failed, type GuestResult, LabFailure, type SnapshotUse } from '../../vm/lab/attempt.js';
+import { withRetries } from '../../vm/lab/retry.js';
+
+const result: GuestResult = { status: 0, report: '', consoles: '' };
+const failed = (facts: Partial<Omit<Failed, 'failure'>>, message = 'broke'): Failed => ({
+  began: false,
+  outerPanicked: false,
+  failure: new LabFailure(message, ''),
+  ...facts,
+});
+
+/** Plays attempts in their order. */
+function played(outcomes: readonly (GuestResult | Failed)[], isThere: boolean | null = null, isAborted = false) {
+  const uses: SnapshotUse[] = [];
+  const retries: string[] = [];
+  let removed = 0;
+  const run = withRetries({
+    attempt: async (use) => {
+      const outcome = outcomes[uses.length];
+      uses.push(use);
+      assert.ok(outcome, 'one attempt too many');
+      return outcome;
+    },
+    snapshot: isThere === null ? undefined : { file: 'snap', isThere, remove: () => removed++ },
+    isAborted: () => isAborted,
+    onRetry: (why) => retries.push(why),
+  });
+  return { run, uses, retries, removed: () => removed };
+}
+
+describe('a machine that gave no result', () => {
+  test('is booted again once when the outer kernel died, and says so', async () => {
+    const { run, uses, retries } = played([failed({ began: true, outerPanicked: true }), result]);
+
+    assert.equal(await run, result);
+    assert.deepEqual(uses, [{}, {}]);
+    assert.deepEqual(retries, ["the outer machine's kernel died under emulation"]);
+  });
+
+  test('is not booted a third time', async () => {
+    const dead = failed({ outerPanicked: true }, 'dead twice');
+    const { run, uses } = played([failed({ outerPanicked: true }), dead]);
+
+    await assert.rejects(run, /dead twice/);
+    assert.equal(uses.length, 2);
+  });
+
+  test('is not booted again when only the guest died', async () => {
+    const { run, uses, retries } = played([failed({ began: true })]);
+
+    await assert.rejects(run, LabFailure);
+    assert.equal(uses.length, 1);
+    assert.deepEqual(retries, []);
+  });
+
+  test('is not booted again when the user interrupted it', async () => {
+    const { run, uses } = played([failed({ outerPanicked: true })], null, true);
+
+    await assert.rejects(run, LabFailure);
+    assert.equal(uses.length, 1);
+  });
+});
+
+describe('a restored machine that gave no result', () => {
+  test('is booted afresh and its snapshot removed when the command had not begun', async () => {
+    const { run, uses, retries, removed } = played([failed({}, 'does not answer'), result], true);
+
+    assert.equal(await run, result);
+    assert.deepEqual(uses, [{ restore: 'snap' }, { save: 'snap' }]);
+    assert.deepEqual(retries, ['does not answer']);
+    assert.equal(removed(), 1);
+  });
+
+  test('is booted afresh when the outer kernel died under the command, and once more if it dies again', async () => {
+    const dead = failed({ began: true, outerPanicked: true });
+    const { run, uses } = played([dead, dead, result], true);
+
+    assert.equal(await run, result);
+    assert.equal(uses.length, 3);
+  });
+
+  test('keeps its failure when the command had begun and the guest died of it', async () => {
+    const { run, uses, removed } = played([failed({ began: true })], true);
+
+    await assert.rejects(run, LabFailure);
+    assert.equal(uses.length, 1);
+    assert.equal(removed(), 0);
+  });
+});
+
+describe('an attempt', () => {
+  const run = (script: string): Promise<GuestResult | Failed> =>
+    attempt(['sh', '-c', script], { command: [], output: new PassThrough(), timeoutMs: 60_000 }, Buffer.alloc(0), {});
+
+  test('tells a panic of the outer kernel, whose console is descriptor 7, from one of the guest, on descriptor 8', async () => {
+    const outer = await run('echo "Kernel panic - not syncing: stack" >&7; echo "job received" >&5');
+    const guest = await run('echo "Kernel panic - not syncing: stack" >&8; echo "job received" >&5');
+
+    assert.ok('failure' in outer && 'failure' in guest);
+    assert.deepEqual([outer.outerPanicked, outer.began], [true, true]);
+    assert.deepEqual([guest.outerPanicked, guest.began], [false, true]);
+  });
+
+  test('has the status that the guest tells on descriptor 5', async () => {
+    const ended = await run('echo "exit 3 at 1 s" >&5; printf report >&6');
+
+    assert.ok(!('failure' in ended));
+    assert.deepEqual([ended.status, ended.report], [3, 'report']);
+  });
+});
