@@ -102,6 +102,7 @@ APT::Architecture "${this.architecture}";
 APT::Sandbox::User "";
 APT::Install-Recommends "false";
 APT::Keep-Downloaded-Packages "true";
+APT::Update::Error-Mode "any";
 Acquire::Languages "none";
 Acquire::Retries "3";
 Acquire::http::Timeout "20";
@@ -110,17 +111,17 @@ Debug::NoLocking "true";
 `;
   }
 
-  // Two of our own processes may share the cache; flock lets them take turns.
+  // Two of our own processes may share the cache; flock lets them take turns. Without its Error-Mode, apt would call an
+  // update without any answer a success.
   #apt(tool, args, cwd = this.state) {
     const command = [path.join(this.cache, 'apt', 'lock'), tool, '-c', path.join(this.state, 'apt.conf'), ...args];
     try {
       return execFileSync('flock', command, { ...quiet, cwd, maxBuffer: 1 << 28 });
     } catch (error) {
-      const said = String(error.stderr ?? '')
-        .trim()
-        .split('\n')
-        .slice(-3)
-        .join(' / ');
+      const stderr = String(error.stderr ?? '').trim();
+      const [, uri, reason] = /^E: Failed to fetch (\S+)\s+(.*)$/m.exec(stderr) ?? [];
+      if (uri) throw new Error(`cannot fetch ${uri}: ${reason}`, { cause: error });
+      const said = stderr.split('\n').slice(-3).join(' / ');
       throw new Error(`${tool} ${args.join(' ')} failed for ${this.suite}: ${said || error.message}`, { cause: error });
     }
   }
