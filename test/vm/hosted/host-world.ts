@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// A Debian kernel on our own host, for the suites in this folder: booted once a file, with everything that a suite plays.
+// The kernel is named by VMBUS_VM_KERNEL. Calls: lab/hosted (the machine), dist/host (the host under test).
+
+import assert from 'node:assert/strict';
+
+import { type BusService, type HostTrouble, type Provider, QemuHost } from '../../../dist/host/index.js';
+import { bootHosted, type HostedOptions } from '../lab/hosted/boot-hosted.js';
+import type { HostedMachine } from '../lab/hosted/hosted-machine.js';
+import type { KernelName } from '../lab/kernel-names.js';
+
+/** A guest and its host. */
+export interface HostWorld {
+  readonly machine: HostedMachine;
+  readonly host: QemuHost;
+  readonly troubles: readonly HostTrouble[];
+}
+
+/** What a suite needs. */
+export interface WorldOptions extends Omit<HostedOptions, 'kernel'> {
+  readonly devices: readonly Provider[];
+  readonly services?: readonly BusService[];
+  /** Reach the guest's memory over the stream alone. */
+  readonly isStreamed?: boolean;
+}
+
+export const kernel: KernelName = (process.env.VMBUS_VM_KERNEL ?? '6.12') as KernelName;
+
+/** Boots; resolves when the guest has loaded its modules. */
+export async function bootWorld({ devices, services, isStreamed, ...options }: WorldOptions): Promise<HostWorld> {
+  const machine = await bootHosted({ ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
+  const troubles: HostTrouble[] = [];
+  const memory = isStreamed === true ? null : machine.ram;
+  const host = await QemuHost.start({
+    devices,
+    stream: machine.link,
+    ...(services ? { services } : {}),
+    ...(memory ? { memoryFile: memory.path } : {}),
+    onTrouble: (trouble) => troubles.push(trouble),
+  });
+  try {
+    await machine.waitForBoot();
+  } catch (error) {
+    await endWorld({ machine, host, troubles });
+    throw error;
+  }
+  return { machine, host, troubles };
+}
+
+/** Ends the machine, then the host. */
+export async function endWorld({ machine, host }: HostWorld): Promise<void> {
+  await machine.close();
+  await host.close();
+}
+
+/** A kernel that was content says nothing, and so does the host. */
+export function assertContent({ machine, troubles }: HostWorld): void {
+  assert.deepEqual(machine.kernelTrouble, []);
+  assert.deepEqual(
+    troubles.map(({ provider, error }) => `${provider}: ${String(error)}`),
+    [],
+  );
+}
