@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { closeLease, openLease, TestFolder } from '../channel/native-pair.js';
+import { closeLease, openLease, plainEnvironment, TestFolder } from '../channel/native-pair.js';
 
 const child = fileURLToPath(new URL('native-child.js', import.meta.url));
 /** A loop that spins turns thousands of times in the time that the child counts. */
@@ -17,9 +17,10 @@ const mostTurns = 200;
 test('a host without descriptors sleeps instead of spinning, and lets the guest in when it has some', async () => {
   using folder = new TestFolder();
   const path = folder.file('uio0');
-  const command = `ulimit -n 64 && exec "$0" "$@"`;
+  const command = 'ulimit -n 64 && LD_PRELOAD="$PRELOAD" exec "$0" "$@"';
   const host = spawn('/bin/sh', ['-c', command, process.execPath, child, 'serves-without-descriptors', path], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...plainEnvironment, PRELOAD: process.env.LD_PRELOAD ?? '' },
   });
   const ended = once(host, 'exit');
   const lines = createInterface(host.stdout)[Symbol.asyncIterator]();
