@@ -18,7 +18,7 @@ export interface Boot {
   readonly suites: readonly Suite[];
 }
 
-const DEFAULT_TEST_TIMEOUT_SECONDS = 120;
+const DEFAULT_TEST_TIMEOUT_SECONDS = 300;
 /** For the boot itself, on a machine that does other things too. */
 const BOOT_SECONDS = 180;
 
