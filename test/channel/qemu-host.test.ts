@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import { echo, type HostTrouble, type Provider, QemuHost } from '../../dist/host/index.js';
 import { FakeMachine, message, openMessage, pageBytes, type SeenOffer, word, words } from './fake-machine.js';
@@ -185,6 +186,7 @@ describe('fast channels', () => {
       const offer = only(await machine.connect());
       assert.deepEqual([...offer.bytes.subarray(188, 190)], [37, 1]);
       const guest = await machine.open(offer);
+      await turn(); // the host's look at newly opened rings, which would find the packet without the bit
       machine.setWord(guest.header('out', 8), 1); // so that this guest does not signal
       guest.send(bytes('8 bytes!'), 3n, 1);
       machine.setWord(3 * pageBytes + 8 + 8, 1 << 5);
