@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A reporter of node:test that writes one JSON line per finished test, so that counts are exact even if the run breaks.
-// Loaded in the guest by `node --test`; read back on this machine by outcomes.ts.
+// Loaded in the guest by each suite's node; read back on this machine by outcomes.ts.
+import process from 'node:process';
 import type { TestEvent } from 'node:test/reporters';
-import type { OutcomeLine } from './outcomes.js';
+import type { EndLine, OutcomeLine } from './outcomes.js';
 
 function lineOf(event: TestEvent): OutcomeLine | undefined {
   if (event.type !== 'test:pass' && event.type !== 'test:fail') return undefined;
@@ -19,5 +20,6 @@ export default async function* outcomes(source: AsyncIterable<TestEvent>): Async
     const line = lineOf(event);
     if (line) yield `${JSON.stringify(line)}\n`;
   }
-  yield `${JSON.stringify({ outcome: 'end' })}\n`;
+  const end: EndLine = { outcome: 'end', file: process.argv[1] ?? '' };
+  yield `${JSON.stringify(end)}\n`;
 }

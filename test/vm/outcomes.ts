@@ -9,6 +9,12 @@ export interface OutcomeLine {
   readonly file: string;
 }
 
+/** A suite came to its end, whatever became of its tests. */
+export interface EndLine {
+  readonly outcome: 'end';
+  readonly file: string;
+}
+
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -29,9 +35,9 @@ export const sum = (a: Counts, b: Counts): Counts => ({
 });
 
 /** A guest that dies may leave half a line. */
-function parsed(line: string): (OutcomeLine | { readonly outcome: 'end' })[] {
+function parsed(line: string): (OutcomeLine | EndLine)[] {
   try {
-    return [JSON.parse(line) as OutcomeLine | { readonly outcome: 'end' }];
+    return [JSON.parse(line) as OutcomeLine | EndLine];
   } catch {
     return [];
   }
@@ -40,17 +46,22 @@ function parsed(line: string): (OutcomeLine | { readonly outcome: 'end' })[] {
 /**
  * @param report what the reporter wrote
  * @param suites names of suites that must have had at least one test
- * @param status exit status of `node --test`
+ * @param status 0 when every suite's node ended with 0
  */
 export function tallyOf(report: string, suites: readonly string[], status: number): Tally {
   const lines = report.split('\n').flatMap(parsed);
   const tests = lines.filter((line): line is OutcomeLine => line.outcome !== 'end');
   const count = (outcome: OutcomeLine['outcome']): number => tests.filter((test) => test.outcome === outcome).length;
   const counts = { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
-  const seen = new Set(tests.map(({ file }) => path.basename(file, '.test.js')));
-  const complaints = suites.filter((name) => !seen.has(name)).map((name) => `${name} ran no test`);
-  if (tests.length === lines.length) complaints.push('the run broke off');
+  const namesIn = (some: readonly { readonly file: string }[]): Set<string> =>
+    new Set(some.map(({ file }) => path.basename(file, '.test.js')));
+  const seen = namesIn(tests);
+  const ended = namesIn(lines.filter((line) => line.outcome === 'end'));
+  const complaints = suites.flatMap((name) => {
+    if (!seen.has(name)) return [`${name} ran no test`];
+    return ended.has(name) ? [] : [`${name} broke off`];
+  });
   if (status !== 0 && counts.failed === 0 && complaints.length === 0)
-    complaints.push(`node ended with ${status}, though no test failed`);
+    complaints.push(`a suite's node ended with ${status}, though no test failed`);
   return { ...counts, failed: counts.failed + complaints.length, complaints };
 }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Runs the vm tier: boots the planned guests one after the other, streams what the tests print and adds up.
-// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, lab/lab.ts, outcomes.ts.
+// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, guest-code.ts, suite-command.ts, lab/lab.ts, outcomes.ts.
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { guestCode } from './guest-code.js';
 import { labFolder, prune } from './lab/cache.js';
 import type { IncludedPath } from './lab/job.js';
 import { type KernelName, type Lab, LabFailure, LabUnavailable, prepareLab, runInGuest } from './lab/lab.js';
 import { type Counts, NOTHING, sum, tallyOf } from './outcomes.js';
-import { type Boot, bootTimeoutMs, planBoots, type Selection, testTimeoutMs } from './plan.js';
+import { type Boot, bootTimeoutMs, planBoots, type Selection } from './plan.js';
+import { suiteCommand } from './suite-command.js';
 import { SUITES } from './suites.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const REPORT = '/dev/virtio-ports/lab.report';
+const GUEST_ROOT = '/app';
 
 export interface RunnerOptions extends Selection {
   readonly repeat: number;
@@ -26,6 +28,10 @@ export interface RunnerOptions extends Selection {
   readonly signal: AbortSignal;
 }
 
+interface KernelOptions extends RunnerOptions {
+  readonly project: readonly IncludedPath[];
+}
+
 /** How a run of the tier ended; `labBroke` stands for "no result", whatever the counts say. */
 export interface TierResult extends Counts {
   readonly labBroke: boolean;
@@ -34,49 +40,37 @@ export interface TierResult extends Counts {
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 const note = (text: string): boolean => process.stderr.write(`[lab] ${text}\n`);
 
-/** The project as its tests need it: compiled code and the addon, and what the command loads. */
-export function projectFiles(): IncludedPath[] {
-  const keepCode = (name: string): boolean => name.endsWith('.js');
+/** The project as its tests need it: bundled code and the addon, and what the command loads. */
+export async function projectFiles(): Promise<IncludedPath[]> {
   const keepModule = (name: string): boolean => /\.(m?js|json)$/.test(name);
   const keepAddon = (name: string): boolean => /^[^/]+\.node$/.test(name);
-  const wanted: IncludedPath[] = [
-    { from: 'package.json', to: '/app/package.json' },
-    { from: 'dist', to: '/app/dist', keep: keepCode },
-    { from: 'dist-test', to: '/app/dist-test', keep: keepCode },
-    { from: 'build/Release', to: '/app/build/Release', keep: keepAddon },
-    { from: 'node_modules/commander', to: '/app/node_modules/commander', keep: keepModule },
+  const asTheyAre = [
+    { from: 'package.json' },
+    { from: 'build/Release', keep: keepAddon },
+    { from: 'node_modules/commander', keep: keepModule },
   ];
-  return wanted
-    .map((entry) => ({ ...entry, from: path.join(ROOT, entry.from) }))
+  const files = asTheyAre
+    .map((entry) => ({ ...entry, from: path.join(ROOT, entry.from), to: path.posix.join(GUEST_ROOT, entry.from) }))
     .filter(({ from }) => fs.existsSync(from));
+  return [...files, ...(await guestCode(ROOT, GUEST_ROOT))];
 }
 
 const title = ({ kernel, suites }: Boot, lab: Lab): string =>
   `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name }) => name).join(', ')}`;
 
-async function runBoot(boot: Boot, lab: Lab, options: RunnerOptions): Promise<Counts> {
+async function runBoot(boot: Boot, lab: Lab, options: KernelOptions): Promise<Counts> {
   say(title(boot, lab));
   const names = boot.suites.map((suite) => suite.name);
   const result = await runInGuest(lab, {
-    command: [
-      'node',
-      '--test',
-      '--test-concurrency=1',
-      `--test-timeout=${testTimeoutMs(boot)}`,
-      '--test-reporter=spec',
-      '--test-reporter-destination=stdout',
-      '--test-reporter=/app/dist-test/vm/outcome-reporter.js',
-      `--test-reporter-destination=${REPORT}`,
-      ...names.map((name) => `dist-test/vm/suites/${name}.test.js`),
-    ],
-    cwd: '/app',
+    command: suiteCommand(boot, options.size, GUEST_ROOT),
+    cwd: GUEST_ROOT,
     env: {
       VMBUS_VM_KERNEL: boot.kernel,
       VMBUS_VM_SIZE: options.size,
       VMBUS_VM_STARTED: String(Date.now()),
       ...(options.slow ? { VMBUS_VM_SLOW: '1' } : {}),
     },
-    include: projectFiles(),
+    include: options.project,
     timeoutMs: bootTimeoutMs(boot, options.size),
     output: process.stdout,
     useSnapshot: options.useSnapshots,
@@ -90,7 +84,7 @@ async function runBoot(boot: Boot, lab: Lab, options: RunnerOptions): Promise<Co
 }
 
 /** Runs all boots of one kernel. A lab that breaks ends it: the next boot would break too. */
-async function runKernel(kernel: KernelName, boots: readonly Boot[], options: RunnerOptions): Promise<TierResult> {
+async function runKernel(kernel: KernelName, boots: readonly Boot[], options: KernelOptions): Promise<TierResult> {
   const started = Date.now();
   let counts = NOTHING;
   let labBroke = false;
@@ -122,13 +116,14 @@ async function runKernel(kernel: KernelName, boots: readonly Boot[], options: Ru
  */
 export async function runTier(options: RunnerOptions): Promise<TierResult> {
   const boots = planBoots(SUITES, options);
+  const project = await projectFiles();
   let total: TierResult = { ...NOTHING, labBroke: false };
   for (let round = 1; round <= options.repeat; round++) {
     if (options.repeat > 1) say(`── round ${round} of ${options.repeat}`);
     for (const kernel of options.kernels) {
       const own = boots.filter((boot) => boot.kernel === kernel);
       if (own.length === 0) continue;
-      const result = await runKernel(kernel, own, { ...options, refresh: options.refresh && round === 1 });
+      const result = await runKernel(kernel, own, { ...options, project, refresh: options.refresh && round === 1 });
       total = { ...sum(total, result), labBroke: total.labBroke || result.labBroke };
     }
   }
@@ -149,8 +144,8 @@ export async function runCommand(
   const lab = await prepareLab(kernel, { refresh: options.refresh, note });
   const { status, consoles } = await runInGuest(lab, {
     command,
-    cwd: '/app',
-    include: projectFiles(),
+    cwd: GUEST_ROOT,
+    include: await projectFiles(),
     timeoutMs: 3_600_000,
     output: process.stdout,
     useSnapshot: options.useSnapshots,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// When the lab starts a machine again, with attempts that are played; and how an attempt knows that the outer kernel died,
+// When the lab starts a machine again, with attempts that are played; and how an attempt knows that the emulation failed,
 // with a shell in QEMU's place.
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
@@ -10,7 +10,7 @@ import { withRetries } from '../../vm/lab/retry.js';
 const result: GuestResult = { status: 0, report: '', consoles: '' };
 const failed = (facts: Partial<Omit<Failed, 'failure'>>, message = 'broke'): Failed => ({
   began: false,
-  outerPanicked: false,
+  emulationFault: undefined,
   failure: new LabFailure(message, ''),
   ...facts,
 });
@@ -35,17 +35,20 @@ function played(outcomes: readonly (GuestResult | Failed)[], isThere: boolean | 
 }
 
 describe('a machine that gave no result', () => {
-  test('is booted again once when the outer kernel died, and says so', async () => {
-    const { run, uses, retries } = played([failed({ began: true, outerPanicked: true }), result]);
+  test('is booted again once when the emulated processor failed, and says so', async () => {
+    const { run, uses, retries } = played([
+      failed({ began: true, emulationFault: 'the processor lost its way' }),
+      result,
+    ]);
 
     assert.equal(await run, result);
     assert.deepEqual(uses, [{}, {}]);
-    assert.deepEqual(retries, ["the outer machine's kernel died under emulation"]);
+    assert.deepEqual(retries, ['the processor lost its way']);
   });
 
   test('is not booted a third time', async () => {
-    const dead = failed({ outerPanicked: true }, 'dead twice');
-    const { run, uses } = played([failed({ outerPanicked: true }), dead]);
+    const dead = failed({ emulationFault: 'the processor lost its way' }, 'dead twice');
+    const { run, uses } = played([failed({ emulationFault: 'the processor lost its way' }), dead]);
 
     await assert.rejects(run, /dead twice/);
     assert.equal(uses.length, 2);
@@ -60,7 +63,7 @@ describe('a machine that gave no result', () => {
   });
 
   test('is not booted again when the user interrupted it', async () => {
-    const { run, uses } = played([failed({ outerPanicked: true })], null, true);
+    const { run, uses } = played([failed({ emulationFault: 'the processor lost its way' })], null, true);
 
     await assert.rejects(run, LabFailure);
     assert.equal(uses.length, 1);
@@ -77,8 +80,8 @@ describe('a restored machine that gave no result', () => {
     assert.equal(removed(), 1);
   });
 
-  test('is booted afresh when the outer kernel died under the command, and once more if it dies again', async () => {
-    const dead = failed({ began: true, outerPanicked: true });
+  test('is booted afresh when the processor failed under the command, and once more if it fails again', async () => {
+    const dead = failed({ began: true, emulationFault: 'the processor lost its way' });
     const { run, uses } = played([dead, dead, result], true);
 
     assert.equal(await run, result);
@@ -103,8 +106,19 @@ describe('an attempt', () => {
     const guest = await run('echo "Kernel panic - not syncing: stack" >&8; echo "job received" >&5');
 
     assert.ok('failure' in outer && 'failure' in guest);
-    assert.deepEqual([outer.outerPanicked, outer.began], [true, true]);
-    assert.deepEqual([guest.outerPanicked, guest.began], [false, true]);
+    assert.match(String(outer.emulationFault), /outer machine's kernel died/);
+    assert.deepEqual([outer.began, guest.began, guest.emulationFault], [true, true, undefined]);
+  });
+
+  test('tells a processor that was reset from a kernel that died: the kernel would have said so', async () => {
+    const ended = 'echo "job received" >&5; echo "guest machine ended with 0 at 81.28 s" >&5';
+    const reset = await run(ended);
+    const panicked = await run(`echo "Kernel panic - not syncing: Fatal exception" >&8; ${ended}`);
+    const switchedOff = await run(`echo "reboot: Power down" >&8; ${ended}`);
+
+    assert.ok('failure' in reset && 'failure' in panicked && 'failure' in switchedOff);
+    assert.match(String(reset.emulationFault), /processor was reset/);
+    assert.deepEqual([panicked.emulationFault, switchedOff.emulationFault], [undefined, undefined]);
   });
 
   test('has the status that the guest tells on descriptor 5', async () => {

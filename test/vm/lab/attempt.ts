@@ -50,8 +50,8 @@ export interface SnapshotUse {
 export interface Failed {
   /** The command may have been started. */
   readonly began: boolean;
-  /** The outer machine's kernel died: the emulated processor's doing, not of what ran in the guest. */
-  readonly outerPanicked: boolean;
+  /** Set where it was the emulated processor's doing, not of what ran in the guest: how that showed. */
+  readonly emulationFault: string | undefined;
   readonly failure: LabFailure;
 }
 
@@ -87,8 +87,15 @@ export async function attempt(
     `${session.ending}; progress: ${session.progress.trim().replaceAll('\n', ', ') || 'none'}`,
     consoles,
   );
-  const outerPanicked = session.consoles.outer.text.includes('Kernel panic');
-  return { began: session.progress.includes('job received'), outerPanicked, failure };
+  return { began: session.progress.includes('job received'), emulationFault: emulationFaultOf(session), failure };
+}
+
+// Emulated SVM loses an interrupt frame now and then. What it hits is one of the two kernels: the outer one panics, the guest's
+// processor is reset in the middle of its work (a triple fault). A kernel that dies of its own says so on its console.
+function emulationFaultOf({ consoles: { outer, guest }, progress }: Session): string | undefined {
+  if (outer.text.includes('Kernel panic')) return "the outer machine's kernel died under emulation";
+  const guestWasReset = progress.includes('guest machine ended with 0') && !/Kernel panic|reboot:/.test(guest.text);
+  return guestWasReset ? "the guest's processor was reset under emulation, without a word of its kernel" : undefined;
 }
 
 async function drive(

@@ -7,13 +7,15 @@ import { gzipSync } from 'node:zlib';
 import { CpioWriter } from './cpio.js';
 import { isElf, librariesOf } from './elf.js';
 
-/** A file or folder of this machine and its place in the guest. */
-export interface IncludedPath {
-  readonly from: string;
-  readonly to: string;
-  /** For folders: may leave out entries by their path relative to `from`. */
-  readonly keep?: (relative: string) => boolean;
-}
+/** A place in the guest, and what it gets: a file or folder of this machine, or bytes. */
+export type IncludedPath = { readonly to: string } & (
+  | {
+      readonly from: string;
+      /** For folders: may leave out entries by their path relative to `from`. */
+      readonly keep?: (relative: string) => boolean;
+    }
+  | { readonly contents: Uint8Array }
+);
 
 export interface Job {
   readonly command: readonly string[];
@@ -39,12 +41,12 @@ function scriptOf({ command, cwd = '/', env = {} }: Job): string {
 /** Adds files and folders, and the libraries of programs among them, less those that the guest has for Node. */
 function addIncluded(archive: CpioWriter, include: readonly IncludedPath[]): void {
   const programs: string[] = [];
-  for (const { from, to, keep } of include) {
-    if (fs.statSync(from).isDirectory()) {
-      archive.tree(to, from, keep);
-    } else {
-      archive.file(to, from);
-      if (isElf(from)) programs.push(from);
+  for (const entry of include) {
+    if ('contents' in entry) archive.bytes(entry.to, entry.contents);
+    else if (fs.statSync(entry.from).isDirectory()) archive.tree(entry.to, entry.from, entry.keep);
+    else {
+      archive.file(entry.to, entry.from);
+      if (isElf(entry.from)) programs.push(entry.from);
     }
   }
   const present = librariesOf([process.execPath]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// When a machine is started again: after a snapshot that did not work out, and once after the outer machine's kernel died.
+// When a machine is started again: after a snapshot that did not work out, and once after the emulated processor failed.
 // A panic of the guest itself is never tried again.
 // Called by lab.ts, which brings the attempts.
 import type { Failed, GuestResult, SnapshotUse } from './attempt.js';
@@ -14,8 +14,7 @@ export interface RetryOptions {
   readonly onRetry: (why: string) => void;
 }
 
-const reasonOf = ({ failure, outerPanicked }: Failed): string =>
-  outerPanicked ? "the outer machine's kernel died under emulation" : failure.message;
+const reasonOf = ({ failure, emulationFault }: Failed): string => emulationFault ?? failure.message;
 
 /**
  * Starts the machine until there is a result, or no sense in starting it again.
@@ -25,15 +24,14 @@ export async function withRetries({ attempt, snapshot, isAborted, onRetry }: Ret
   if (snapshot?.isThere) {
     const result = await attempt({ restore: snapshot.file });
     if (!('failure' in result)) return result;
-    if (isAborted() || (result.began && !result.outerPanicked)) throw result.failure;
+    if (isAborted() || (result.began && result.emulationFault === undefined)) throw result.failure;
     onRetry(reasonOf(result));
     snapshot.remove();
   }
   for (let isRetry = false; ; isRetry = true) {
     const result = await attempt(snapshot === undefined ? {} : { save: snapshot.file });
     if (!('failure' in result)) return result;
-    // Emulated SVM loses an interrupt frame now and then.
-    if (isRetry || isAborted() || !result.outerPanicked) throw result.failure;
+    if (isRetry || isAborted() || result.emulationFault === undefined) throw result.failure;
     onRetry(reasonOf(result));
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Proves the bus against a real kernel: what it reads, what it binds, and that everything goes back.
-// Gets a boot of its own: it moves the balloon between drivers, and a device that was open through UIO stays marked by that.
+// Comes last in a shared guest: it moves the balloon between drivers.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Proves channels over a real uio_hv_generic, against a host that we did not write: QEMU's hv-balloon.
-// Gets a boot of its own: a device that was open through UIO stays marked by that.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -9,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { bindDevice, type Channel, type DeviceBinding, openBus, openChannel } from '../../../dist/index.js';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
 import { readVersionResponse, sendVersionRequest, VERSION_ACCEPTED } from './support/balloon-greeting.js';
-import { isFullSize, kernelLog, kernelName, loadModule } from './support/guest.js';
+import { isFullSize, kernelLog, kernelName, loadModule, unloadModule } from './support/guest.js';
 
 const takesChannel = KERNELS_WITH_SLOW_UIO.includes(kernelName());
 const openBalloon = (): Promise<Channel> => openChannel(openBus({ root: '/' }).device('balloon'));
@@ -38,7 +37,10 @@ describe('a channel of the real kernel', {
     loadModule('uio_hv_generic');
     binding = await bindDevice(openBus({ root: '/' }).device('balloon'));
   });
-  after(() => binding.restore());
+  after(async () => {
+    await binding.restore();
+    unloadModule('uio_hv_generic');
+  });
 
   test('carries the first words of dynamic memory, byte by byte', async () => {
     const channel = await openBalloon();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Proves dynamic memory against a host that we did not write: QEMU's hv-balloon, asked by its own monitor what it has heard.
-// Gets a boot of its own: the balloon goes through UIO, and a device that was open there stays marked by that.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
@@ -12,7 +11,7 @@ import {
   readMemoryFigures,
 } from '../../../dist/index.js';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
-import { kernelName, loadModule } from './support/guest.js';
+import { kernelName, loadModule, unloadModule } from './support/guest.js';
 import { type HostMonitor, openHostMonitor, QmpError } from './support/qmp.js';
 
 const takesChannel = KERNELS_WITH_SLOW_UIO.includes(kernelName());
@@ -43,6 +42,7 @@ describe("dynamic memory with QEMU's host", {
   after(async () => {
     await monitor.close();
     await binding.restore();
+    unloadModule('uio_hv_generic');
   });
 
   test('is agreed on in its newest version, and a host that wants reports says so', async () => {
