@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Runs the vm tier: suites of test/vm/suites in real Linux guests on an emulated Hyper-V host.
-//   node scripts/test-vm.mjs [--kernel 6.1|6.12|7|all]... [--quick|--full] [--slow] [--only SUITE]... [--repeat N]
+// Runs the vm tier: suites of test/vm/suites in real Linux guests on an emulated Hyper-V host, and those
+// of test/vm/hosted beside guests on our own host (--hosted: these alone).
+//   node scripts/test-vm.mjs [--kernel 6.1|6.12|7|all]... [--quick|--full] [--slow] [--hosted] [--only SUITE]... [--repeat N]
 //                            [--no-snapshot] [--refresh] [--keep-logs] [--no-build] [-v]
-//   node scripts/test-vm.mjs --hosted [--kernel K]... [--full] [--only FILE]   real kernels whose whole VMBus our own host plays
 //   node scripts/test-vm.mjs [--kernel K] [options] -- COMMAND...    runs any command in a guest, the project at /app
 // Exit status: 0 nothing failed, 1 a test failed, 2 wrong usage, 125 the lab broke, 128+n a signal; with a COMMAND, its own.
 // Where QEMU's packages can neither be fetched nor found, says so, counts all as skipped and exits with 0.
@@ -79,6 +79,7 @@ const options = {
   kernels,
   size: values.full ? 'full' : 'quick',
   slow: values.slow,
+  hosted: values.hosted,
   only: values.only.flatMap((names) => names.split(',')),
   repeat,
   useSnapshots: !values['no-snapshot'],
@@ -89,7 +90,7 @@ const options = {
 };
 let suiteCount = 0;
 try {
-  if (!values.hosted) suiteCount = countSuites(options);
+  suiteCount = countSuites(options);
 } catch (error) {
   usage(error.message);
 }
@@ -106,32 +107,7 @@ function failed(error) {
   return LAB_FAILED;
 }
 
-/** Suites that run on this machine beside the guest's host: one process a file and kernel. */
-function runHosted() {
-  const folder = path.join(root, 'dist-test/vm/hosted');
-  const wanted = (name) => options.only.length === 0 || options.only.some((part) => name.includes(part));
-  const files = fs.readdirSync(folder).filter((name) => name.endsWith('.test.js') && wanted(name));
-  if (files.length === 0) usage(`no file of test/vm/hosted is named ${options.only.join(' or ')}`);
-  let notPassed = 0;
-  for (let round = 0; round < repeat; round += 1) {
-    for (const kernel of kernels) {
-      for (const file of files) {
-        if (interrupted.signal.aborted) return process.exitCode;
-        console.log(`── ${kernel}, our own host: ${file.replace('.test.js', '')}`);
-        const { status } = spawnSync(process.execPath, ['--test-reporter=spec', path.join(folder, file)], {
-          stdio: 'inherit',
-          env: { ...process.env, VMBUS_VM_KERNEL: kernel, VMBUS_VM_SIZE: options.size },
-        });
-        if (status !== 0) notPassed += 1;
-      }
-    }
-  }
-  console.log(`${repeat * kernels.length * files.length - notPassed} passed, ${notPassed} failed, 0 skipped`);
-  return notPassed > 0 ? 1 : 0;
-}
-
 async function main() {
-  if (values.hosted) return runHosted();
   if (positionals.length > 0) return runCommand(kernels[0], positionals, options);
   const { passed, failed: notPassed, skipped, labBroke } = await runTier(options);
   console.log(`${passed} passed, ${notPassed} failed, ${skipped} skipped`);

@@ -8,6 +8,8 @@ export interface Selection {
   readonly kernels: readonly KernelName[];
   readonly size: 'quick' | 'full';
   readonly slow: boolean;
+  /** Only what runs on our own host. */
+  readonly hosted?: boolean;
   /** Names of suites; empty for all. */
   readonly only: readonly string[];
 }
@@ -26,8 +28,8 @@ const SHARED_SECONDS = 90;
 /** For the boot itself. */
 const BOOT_SECONDS = 180;
 
-function isWanted(suite: Suite, kernel: KernelName, { size, slow, only }: Selection): boolean {
-  if (!suite.kernels.includes(kernel)) return false;
+function isWanted(suite: Suite, kernel: KernelName, { size, slow, hosted, only }: Selection): boolean {
+  if (!suite.kernels.includes(kernel) || (hosted === true && suite.boot !== 'hosted')) return false;
   if (only.length > 0) return only.includes(suite.name); // asked for by name: size and patience are not asked
   return (suite.size === 'quick' || size === 'full') && (suite.slow !== true || slow);
 }
@@ -44,7 +46,7 @@ export function planBoots(suites: readonly Suite[], selection: Selection): Boot[
   return selection.kernels.flatMap((kernel) => {
     const wanted = suites.filter((suite) => isWanted(suite, kernel, selection));
     const shared = wanted.filter((suite) => suite.boot === 'shared');
-    const own = wanted.filter((suite) => suite.boot === 'own').map((suite) => [suite]);
+    const own = wanted.filter((suite) => suite.boot !== 'shared').map((suite) => [suite]);
     return [shared, ...own].filter((group) => group.length > 0).map((group) => ({ kernel, suites: group }));
   });
 }

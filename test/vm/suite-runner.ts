@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Runs the vm tier: boots the planned guests one after the other, streams what the tests print and adds up.
-// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, guest-code.ts, suite-command.ts, lab/lab.ts, outcomes.ts.
+// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, guest-code.ts, suite-command.ts, lab/lab.ts,
+// hosted-run.ts, outcomes.ts.
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { guestCode } from './guest-code.js';
+import { runHosted } from './hosted-run.js';
 import { labFolder, prune } from './lab/cache.js';
 import type { IncludedPath } from './lab/job.js';
 import { type KernelName, type Lab, LabFailure, LabUnavailable, prepareLab, runInGuest } from './lab/lab.js';
-import { type Counts, NOTHING, sum, tallyOf } from './outcomes.js';
+import { type Counts, NOTHING, sum, type Tally, tallyOf } from './outcomes.js';
 import { type Boot, bootTimeoutMs, planBoots, type Selection } from './plan.js';
 import { suiteCommand } from './suite-command.js';
 import { SUITES } from './suites.js';
@@ -56,10 +58,17 @@ export async function projectFiles(): Promise<IncludedPath[]> {
 }
 
 const title = ({ kernel, suites }: Boot, lab: Lab): string =>
-  `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name }) => name).join(', ')}`;
+  `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name, boot }) => (boot === 'hosted' ? `${name}, on our own host` : name)).join(', ')}`;
 
 async function runBoot(boot: Boot, lab: Lab, options: KernelOptions): Promise<Counts> {
   say(title(boot, lab));
+  const isHosted = boot.suites.some((suite) => suite.boot === 'hosted');
+  const { complaints, ...counts } = isHosted ? await runHosted(boot, options) : await runInside(boot, lab, options);
+  for (const complaint of complaints) say(`✖ ${complaint}`);
+  return counts;
+}
+
+async function runInside(boot: Boot, lab: Lab, options: KernelOptions): Promise<Tally> {
   const names = boot.suites.map((suite) => suite.name);
   const result = await runInGuest(lab, {
     command: suiteCommand(boot, options.size, GUEST_ROOT),
@@ -78,9 +87,7 @@ async function runBoot(boot: Boot, lab: Lab, options: KernelOptions): Promise<Co
     ...(options.verbose ? { note } : {}),
   });
   if (options.showConsoles) process.stderr.write(result.consoles);
-  const { complaints, ...counts } = tallyOf(result.report, names, result.status);
-  for (const complaint of complaints) say(`✖ ${complaint}`);
-  return counts;
+  return tallyOf(result.report, names, result.status);
 }
 
 /** Runs all boots of one kernel. A lab that breaks ends it: the next boot would break too. */

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The table of the vm tier: what runs on which kernel, and what needs a guest of its own.
-// A suite NAME is the file suites/NAME.test.ts. Called by plan.ts.
+// A suite NAME is the file suites/NAME.test.ts, or hosted/NAME.test.ts. Called by plan.ts.
 import { KERNEL_NAMES, type KernelName } from './lab/kernel-names.js';
 
 export interface Suite {
   readonly name: string;
   readonly kernels: readonly KernelName[];
-  /** `shared`: runs after those above it in one guest, and leaves the balloon closed. `own`: a boot to itself. */
-  readonly boot: 'shared' | 'own';
+  /**
+   * `shared`: runs after those above it in one guest, and leaves the balloon closed. `own`: gets a boot to itself.
+   * `hosted`: runs on this machine, beside the host that it plays for a guest of its own.
+   */
+  readonly boot: 'shared' | 'own' | 'hosted';
   /** `full` suites run with --full only. A `quick` one runs always and may look at VMBUS_VM_SIZE. */
   readonly size: 'quick' | 'full';
   /** Runs with --slow only, for it waits long for the host. */
@@ -39,4 +42,6 @@ export const SUITES: readonly Suite[] = [
     slow: true,
     timeoutSeconds: 240,
   },
+  { name: 'services', kernels: KERNEL_NAMES, boot: 'hosted', size: 'quick' },
+  { name: 'network', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
 ];

@@ -4,8 +4,10 @@
 // The kernel is named by VMBUS_VM_KERNEL. Calls: lab/hosted (the machine), dist/host (the host under test).
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 
 import { type BusService, type HostTrouble, type Provider, QemuHost } from '../../../dist/host/index.js';
+import { FAULT_FILE } from '../hosted-run.js';
 import { bootHosted, type HostedOptions } from '../lab/hosted/boot-hosted.js';
 import type { HostedMachine } from '../lab/hosted/hosted-machine.js';
 import type { KernelName } from '../lab/kernel-names.js';
@@ -50,6 +52,8 @@ export async function bootWorld({ devices, services, isStreamed, ...options }: W
 
 /** Ends the machine, then the host. */
 export async function endWorld({ machine, host }: HostWorld): Promise<void> {
+  const faultFile = process.env[FAULT_FILE];
+  if (machine.emulationFault !== undefined && faultFile !== undefined) writeFileSync(faultFile, machine.emulationFault);
   await machine.close();
   await host.close();
 }

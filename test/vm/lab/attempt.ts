@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One start of a machine for one command: boots or restores it, hands over the job, waits for the end, tells the result.
-// Called by lab.ts. Calls session.ts and snapshot.ts.
+// Called by lab.ts. Calls session.ts, snapshot.ts and emulation-fault.ts.
 import type { Writable } from 'node:stream';
+import { emulationFault } from './emulation-fault.js';
 import type { Job } from './job.js';
 import type { GuestSize } from './machine.js';
 import { Session } from './session.js';
@@ -87,15 +88,9 @@ export async function attempt(
     `${session.ending}; progress: ${session.progress.trim().replaceAll('\n', ', ') || 'none'}`,
     consoles,
   );
-  return { began: session.progress.includes('job received'), emulationFault: emulationFaultOf(session), failure };
-}
-
-// Emulated SVM loses an interrupt frame now and then. What it hits is one of the two kernels: the outer one panics, the guest's
-// processor is reset in the middle of its work (a triple fault). A kernel that dies of its own says so on its console.
-function emulationFaultOf({ consoles: { outer, guest }, progress }: Session): string | undefined {
-  if (outer.text.includes('Kernel panic')) return "the outer machine's kernel died under emulation";
-  const guestWasReset = progress.includes('guest machine ended with 0') && !/Kernel panic|reboot:/.test(guest.text);
-  return guestWasReset ? "the guest's processor was reset under emulation, without a word of its kernel" : undefined;
+  const { progress, consoles: said } = session;
+  const fault = emulationFault(said, progress.includes('guest machine ended with 0'));
+  return { began: progress.includes('job received'), emulationFault: fault, failure };
 }
 
 async function drive(

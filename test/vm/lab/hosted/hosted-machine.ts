@@ -3,6 +3,7 @@
 // Made by boot-hosted.ts. Calls agent.ts, hosted-process.ts and boot-watch.ts.
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { emulationFault } from '../emulation-fault.js';
 import { filesArchive, type IncludedPath, UNPACK_FILES } from '../job.js';
 import { Agent, type GuestProcess } from './agent.js';
 import { BootWatch } from './boot-watch.js';
@@ -156,9 +157,9 @@ export class HostedMachine implements AsyncDisposable {
     return kernelTrouble(this.console);
   }
 
-  /** The outer machine's kernel died: the emulated processor's doing, not of what ran in the guest. */
-  get outerPanicked(): boolean {
-    return this.#process.consoles.outer.text.includes('Kernel panic');
+  /** Set where it was the emulated processor that failed, not what ran in the guest: how that showed. */
+  get emulationFault(): string | undefined {
+    return emulationFault(this.#process.consoles, !this.#process.isRunning);
   }
 
   /** Settles with how QEMU ended: the guest switched itself off, or this was closed. */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Runs a suite of hosted/: on this machine, beside the host that it plays for a guest of its own.
+// Called by suite-runner.ts. Calls outcomes.ts; the suite itself boots the guest by lab/hosted.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { type Tally, tallyOf } from './outcomes.js';
+import { type Boot, suiteSeconds } from './plan.js';
+
+export interface HostedRun {
+  readonly size: 'quick' | 'full';
+  readonly signal: AbortSignal;
+}
+
+/** Where a suite says that the emulation failed under it; see host-world.ts. */
+export const FAULT_FILE = 'VMBUS_VM_FAULT_FILE';
+
+const compiled = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** One run in a process of its own. @returns also why it is void, if the emulated processor failed */
+async function runOnce({ kernel, suites: [suite] }: Boot, { size, signal }: HostedRun) {
+  if (suite === undefined) throw new Error('a boot without a suite');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vmbus-hosted-'));
+  const report = path.join(folder, 'report');
+  const fault = path.join(folder, 'fault');
+  try {
+    const reporters = [
+      ['spec', 'stdout'],
+      [compiled('outcome-reporter.js'), report],
+    ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
+    const child = spawn(process.execPath, [...reporters, compiled(`hosted/${suite.name}.test.js`)], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, VMBUS_VM_KERNEL: kernel, VMBUS_VM_SIZE: size, [FAULT_FILE]: fault },
+      timeout: 1000 * suiteSeconds(suite, size),
+      killSignal: 'SIGKILL', // QEMU goes with it
+      signal,
+    });
+    const [code] = (await once(child, 'close')) as [number | null];
+    const text = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
+    return { tally: tallyOf(text(report), [suite.name], code ?? 1), fault: text(fault) };
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** The suite's counts; it runs once more when the emulated processor, and not what ran on it, failed. */
+export async function runHosted(boot: Boot, run: HostedRun): Promise<Tally> {
+  const { tally, fault } = await runOnce(boot, run);
+  if (fault === '' || tally.failed === 0) return tally;
+  process.stderr.write(`[lab] ${fault.trim()}; booting again\n`);
+  return (await runOnce(boot, run)).tally;
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Tells a failure of the emulated processor from one of what ran on it.
+// Called by attempt.ts and hosted/hosted-machine.ts.
+import type { TextTail } from './text-tail.js';
+
+/**
+ * Emulated SVM loses an interrupt frame now and then. What it hits is one of the two kernels: the outer one panics, or the guest's
+ * processor is reset in the middle of its work (a triple fault). A kernel that dies or stops of its own says so on its console.
+ * @param guestEnded its QEMU ended by itself
+ * @returns how that showed; undefined if it was not the emulation
+ */
+export function emulationFault(
+  { outer, guest }: { readonly outer: TextTail; readonly guest: TextTail },
+  guestEnded: boolean,
+): string | undefined {
+  if (outer.text.includes('Kernel panic')) return "the outer machine's kernel died under emulation";
+  if (!guestEnded || /Kernel panic|reboot:/.test(guest.text)) return undefined;
+  return "the guest's processor was reset under emulation, without a word of its kernel";
+}
