@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Runs the vm tier: boots the planned guests one after the other, streams what the tests print and adds up.
-// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, guest-code.ts, suite-command.ts, lab/lab.ts,
+// Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, guest-project.ts, suite-command.ts, lab/lab.ts,
 // hosted-run.ts, outcomes.ts.
-import fs from 'node:fs';
-import path from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
-import { guestCode } from './guest-code.js';
+import { GUEST_ROOT, projectFiles } from './guest-project.js';
 import { runHosted } from './hosted-run.js';
 import { labFolder, prune } from './lab/cache.js';
 import type { IncludedPath } from './lab/job.js';
@@ -15,9 +12,6 @@ import { type Counts, NOTHING, sum, type Tally, tallyOf } from './outcomes.js';
 import { type Boot, bootTimeoutMs, planBoots, type Selection } from './plan.js';
 import { suiteCommand } from './suite-command.js';
 import { SUITES } from './suites.js';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const GUEST_ROOT = '/app';
 
 export interface RunnerOptions extends Selection {
   readonly repeat: number;
@@ -41,21 +35,6 @@ export interface TierResult extends Counts {
 
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 const note = (text: string): boolean => process.stderr.write(`[lab] ${text}\n`);
-
-/** The project as its tests need it: bundled code and the addon, and what the command loads. */
-export async function projectFiles(): Promise<IncludedPath[]> {
-  const keepModule = (name: string): boolean => /\.(m?js|json)$/.test(name);
-  const keepAddon = (name: string): boolean => /^[^/]+\.node$/.test(name);
-  const asTheyAre = [
-    { from: 'package.json' },
-    { from: 'build/Release', keep: keepAddon },
-    { from: 'node_modules/commander', keep: keepModule },
-  ];
-  const files = asTheyAre
-    .map((entry) => ({ ...entry, from: path.join(ROOT, entry.from), to: path.posix.join(GUEST_ROOT, entry.from) }))
-    .filter(({ from }) => fs.existsSync(from));
-  return [...files, ...(await guestCode(ROOT, GUEST_ROOT))];
-}
 
 const title = ({ kernel, suites }: Boot, lab: Lab): string =>
   `── ${kernel} (${lab.release}, ${lab.mode}): ${suites.map(({ name, boot }) => (boot === 'hosted' ? `${name}, on our own host` : name)).join(', ')}`;

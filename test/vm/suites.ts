@@ -43,5 +43,7 @@ export const SUITES: readonly Suite[] = [
     timeoutSeconds: 240,
   },
   { name: 'services', kernels: KERNEL_NAMES, boot: 'hosted', size: 'quick' },
+  { name: 'uio', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'uio-rescind', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'network', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
 ];

@@ -85,7 +85,8 @@ const entries: readonly Entry[] = [
     severity: 'warn',
     explanation:
       "this device was opened through UIO, and the kernel keeps UIO's rescind callback on its channel: should the host " +
-      'withdraw the device before the next reboot, that callback runs against the native driver. Reboot when you can',
+      'withdraw the device before the next reboot, that callback runs against the native driver and the kernel crashes ' +
+      '(seen on 6.1, 6.12 and 7.3). Reboot when you can',
     ranges: 'all',
   },
 ];

@@ -11,6 +11,7 @@ const SUITES: readonly Suite[] = [
   { name: 'crash', kernels: ['7'], boot: 'own', size: 'quick' },
   { name: 'stress', kernels: ['7'], boot: 'shared', size: 'full' },
   { name: 'patience', kernels: ['6.12'], boot: 'own', size: 'quick', slow: true },
+  { name: 'disks', kernels: ['6.1'], boot: 'hosted', size: 'quick' },
 ];
 const EVERYTHING: Selection = { kernels: ['6.1', '6.12', '7'], size: 'quick', slow: false, only: [] };
 
@@ -20,6 +21,7 @@ const named = (boots: readonly Boot[]): string[] =>
 test('suites that share a guest share one boot per kernel, others get their own', () => {
   assert.deepEqual(named(planBoots(SUITES, EVERYTHING)), [
     '6.1: bus',
+    '6.1: disks',
     '6.12: bus channel',
     '7: bus channel',
     '7: crash',
@@ -36,6 +38,10 @@ test('slow suites run only when patience is asked for', () => {
   const boots = planBoots(SUITES, { ...EVERYTHING, kernels: ['6.12'], slow: true });
 
   assert.deepEqual(named(boots), ['6.12: bus channel', '6.12: patience']);
+});
+
+test('only suites on our own host run when they are asked for', () => {
+  assert.deepEqual(named(planBoots(SUITES, { ...EVERYTHING, hosted: true })), ['6.1: disks']);
 });
 
 test('a suite that is asked for by name runs whatever its size, on the kernels it is for', () => {

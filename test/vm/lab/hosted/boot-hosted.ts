@@ -66,7 +66,8 @@ async function extrasFor(lab: Lab, options: HostedOptions): Promise<Extras> {
   const own = node ? [nodeProgram()] : [];
   const tree = await provisionPackages([SHELL, ...packages], lab.kernelName, { cache: lab.cache, refresh, note });
   const { programs, files } = packageContents(tree);
-  return { programs: [...own, ...programs], files };
+  // The first to need a library brings it: those of the packages are newer than this machine's, or as new.
+  return { programs: [...programs, ...own], files };
 }
 
 /**
