@@ -45,5 +45,10 @@ export const SUITES: readonly Suite[] = [
   { name: 'services', kernels: KERNEL_NAMES, boot: 'hosted', size: 'quick' },
   { name: 'uio', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'uio-rescind', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'storage', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'network', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'sockets', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'input', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'balloon', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'restart', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
 ];

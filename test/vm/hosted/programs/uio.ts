@@ -45,8 +45,10 @@ async function echo(): Promise<void> {
   const primary = await openChannel(device());
   const relids = await offered(3);
   const channels = [primary, ...(await Promise.all(relids.map((relid) => primary.openSubchannel(relid))))];
+  const started = performance.now();
   const right = await Promise.all(channels.map(exchange));
-  tell({ right, relids: channels.map(({ relid }) => relid), signalling: primary.inspect().signalling });
+  const ms = Math.round(performance.now() - started);
+  tell({ right, ms, relids: channels.map(({ relid }) => relid), signalling: primary.inspect().signalling });
   await primary.close();
 }
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// The kernel's own hv_storvsc on our host: an IDE disk, disks that come and go on a SCSI controller, and one that fails.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { faultyDisk, ide, memoryDisk, scsi } from '../../../dist/host/index.js';
+import { assertContent, bootWorld, endWorld, type HostWorld } from './host-world.js';
+
+const mebibyte = 1024 * 1024;
+const writtenMebibytes = process.env.VMBUS_VM_SIZE === 'full' ? 64 : 8;
+
+const ideDisk = memoryDisk({ sizeBytes: 96 * mebibyte });
+const accelerated = ide({ disk: ideDisk });
+const failing = faultyDisk(memoryDisk({ sizeBytes: 8 * mebibyte }));
+const controller = scsi({ disks: [failing], subchannels: 1 });
+
+let world: HostWorld;
+before(async () => {
+  world = await bootWorld({
+    devices: [accelerated, controller],
+    packages: ['e2fsprogs'],
+    modules: ['hv_storvsc', 'sd_mod', 'ext4'],
+  });
+});
+after(async () => endWorld(world));
+
+const sh = async (command: string): Promise<string> => (await world.machine.must(command)).trim();
+
+/** Name of the disk of so many mebibytes, waited for. */
+const diskOf = (mebibytes: number): Promise<string> =>
+  sh(
+    `until grep -lx ${mebibytes * 2048} /sys/class/block/sd?/size 2> /dev/null; do sleep 0.1; done | head -1 | cut -d/ -f5`,
+  );
+
+describe('an IDE disk', () => {
+  it('makes a file system, reads back what it wrote, and is without a fault', async () => {
+    const disk = `/dev/${await diskOf(96)}`;
+    await sh(`mkfs.ext4 -q ${disk} && mkdir -p /mnt && mount ${disk} /mnt`);
+    await sh(`dd if=/dev/urandom of=/mnt/file bs=1M count=${writtenMebibytes} && sync`);
+    const written = await sh('sha256sum < /mnt/file');
+    await sh('echo 3 > /proc/sys/vm/drop_caches');
+    assert.equal(await sh('sha256sum < /mnt/file'), written);
+    await sh(`umount /mnt && e2fsck -fn ${disk}`);
+    assert.ok(ideDisk.usedBytes >= writtenMebibytes * mebibyte);
+  });
+});
+
+describe('a SCSI controller', () => {
+  it('adds a disk that the kernel sees, and takes it away again', async () => {
+    const lun = controller.add(memoryDisk({ sizeBytes: 24 * mebibyte }));
+    const disk = await diskOf(24);
+    await sh(`dd if=/dev/urandom of=/dev/${disk} bs=1M count=1 && sync`);
+    await controller.remove(lun);
+    await sh(`while [ -e /sys/class/block/${disk} ]; do sleep 0.1; done`);
+    assert.deepEqual(controller.luns, [0]);
+  });
+
+  it('fails in one place with EIO, and nothing hangs', async () => {
+    const disk = `/dev/${await diskOf(8)}`;
+    failing.damage({ firstBlock: 8, blocks: 8, on: 'read' });
+    const bad = await world.machine.run(`dd if=${disk} of=/dev/null bs=4096 skip=1 count=1 iflag=direct`);
+    assert.notEqual(bad.status, 0);
+    assert.match(bad.stderr, /I\/O error|Input\/output error/);
+    await sh(`dd if=${disk} of=/dev/null bs=4096 skip=2 count=1 iflag=direct`);
+    failing.heal();
+    await sh(`dd if=${disk} of=/dev/null bs=4096 skip=1 count=1 iflag=direct`);
+  });
+});
+
+describe('the whole machine', () => {
+  it('has made neither the kernel nor the host complain', () => {
+    assertContent(world);
+  });
+});
