@@ -263,6 +263,20 @@ describe('the life of a machine', () => {
     assert.deepEqual(host.channels('echo'), []);
     assert.throws(() => host.add(echo()), { code: 'ERR_VMBUS_CLOSED' });
   });
+
+  for (const [code, expected] of [
+    ['ECONNRESET', null],
+    ['EPIPE', null],
+    ['EIO', 'EIO'],
+  ] as const) {
+    it(`ends ${expected === null ? 'without an error' : 'with the error'} where its stream says ${code}`, async () => {
+      const { machine, host } = await world([echo()], true);
+      await machine.connect();
+      machine.stream.destroy(Object.assign(new Error(`read ${code}`), { code }));
+
+      assert.equal(((await host.ended) as { code?: string } | null)?.code ?? null, expected);
+    });
+  }
 });
 
 describe('a signal that comes while a provider is in a call', () => {

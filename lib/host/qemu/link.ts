@@ -45,7 +45,7 @@ export class Link implements Synic {
     this.#stream = stream;
     this.#events = events;
     stream.on('data', (chunk: Uint8Array) => this.#onChunk(chunk));
-    stream.on('error', (error) => this.#onClosed(error));
+    stream.on('error', (error: NodeJS.ErrnoException) => this.#onClosed(isHangUp(error) ? null : error));
     stream.on('end', () => this.#onClosed(null));
     stream.on('close', () => this.#onClosed(null));
   }
@@ -192,4 +192,9 @@ function closedError(): VmbusError {
 
 function memoryError(errno: number): VmbusError {
   return new VmbusError('ERR_VMBUS_CORRUPT', 'QEMU cannot read that guest memory', { errno });
+}
+
+/** A machine that switches itself off leaves words of ours unread: its end reads as one of these then. */
+function isHangUp({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE';
 }
