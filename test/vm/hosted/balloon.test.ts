@@ -18,7 +18,7 @@ const memory = dynamicMemory({ ramPages });
 
 let world: HostWorld;
 before(async () => {
-  world = await bootWorld({ devices: [memory], modules: ['hv_balloon'], memoryMiB: guestMebibytes });
+  world = await bootWorld({ devices: [memory], modules: ['hv_balloon'], memoryMiB: guestMebibytes, hibernates: false });
 });
 after(async () => endWorld(world));
 

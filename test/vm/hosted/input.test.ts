@@ -43,7 +43,8 @@ interface InputEvent {
  * Nothing before the reader is there would be seen, so it says when it is: its node is open.
  */
 async function events(node: string, types: readonly number[], count: number, act: () => Promise<void>) {
-  const reader = world.machine.start(`exec 3< ${node}; echo open; exec cat <&3 | od -An -v -tx1 -w24`);
+  const each = `dd bs=24 count=1 <&3 2> /dev/null | hexdump -v -e '24/1 "%02x" "\\n"'`; // a longer pipe would wait for more
+  const reader = world.machine.start(`exec 3< ${node}; echo open; while :; do ${each}; done`);
   const seen: InputEvent[] = [];
   let isOpen = false;
   let rest = '';
@@ -57,7 +58,7 @@ async function events(node: string, types: readonly number[], count: number, act
         await act();
         continue;
       }
-      const bytes = Buffer.from(line.replaceAll(' ', ''), 'hex');
+      const bytes = Buffer.from(line, 'hex');
       const event = { type: bytes.readUInt16LE(16), code: bytes.readUInt16LE(18), value: bytes.readInt32LE(20) };
       if (types.includes(event.type)) seen.push(event);
     }
@@ -90,7 +91,7 @@ describe('hyperv_keyboard', () => {
 describe('hid_hyperv', () => {
   it('moves, clicks and turns the wheel as the host does', async () => {
     const node = await nodeOf('Microsoft Vmbus HID-compliant Mouse');
-    const seen = await events(node, [EV_KEY, EV_REL, EV_ABS], 5, async () => {
+    const seen = await events(node, [EV_KEY, EV_REL, EV_ABS], 6, async () => {
       await pointer.move(0.25, 0.75);
       await pointer.click('left');
       await pointer.wheel(-1);

@@ -32,6 +32,8 @@ export interface HostedOptions {
   readonly node?: boolean;
   /** False: the guest may restart. Else that ends QEMU, as switching off does. */
   readonly noReboot?: boolean;
+  /** False: the guest cannot hibernate; hv_balloon refuses to work in one that can. */
+  readonly hibernates?: boolean;
   /** False: `machine.ram` is null. */
   readonly shareMemory?: boolean;
   /** False: boot, even if a snapshot is there, and leave none. */
@@ -78,8 +80,8 @@ async function extrasFor(lab: Lab, options: HostedOptions): Promise<Extras> {
 export async function bootHosted(options: HostedOptions): Promise<HostedMachine> {
   const lab = await labFor(options);
   const extras = await extrasFor(lab, options);
-  const { cpus = 2, memoryMiB = 512, append = '', noReboot = true, shareMemory = true } = options;
-  const size = { cpus, memoryMiB, append, restarts: !noReboot, sharesMemory: shareMemory };
+  const { cpus = 2, memoryMiB = 512, append = '', noReboot = true, shareMemory = true, hibernates = true } = options;
+  const size = { cpus, memoryMiB, append, restarts: !noReboot, sharesMemory: shareMemory, hibernates };
   const command = hostedCommand(lab, extras, size);
   const canSave = lab.mode === 'nested' && options.useSnapshot !== false;
   const snapshot = canSave ? snapshotFile(lab.cache, command.command) : undefined;

@@ -26,6 +26,7 @@ export interface HostedSize {
   /** Its memory is the file that QEMU gets as its first descriptor after the sockets. */
   readonly sharesMemory: boolean;
   readonly restarts: boolean;
+  readonly hibernates: boolean;
 }
 
 export interface HostedCommand {
