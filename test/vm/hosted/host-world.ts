@@ -29,6 +29,9 @@ export interface WorldOptions extends Omit<HostedOptions, 'kernel'> {
 
 export const kernel: KernelName = (process.env.VMBUS_VM_KERNEL ?? '6.12') as KernelName;
 
+/** True for the sizes that the full run has, false for small ones. */
+export const isFullSize = process.env.VMBUS_VM_SIZE === 'full';
+
 /** Boots; resolves when the guest has loaded its modules. */
 export async function bootWorld({ devices, services, isStreamed, ...options }: WorldOptions): Promise<HostWorld> {
   const machine = await bootHosted({ ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
@@ -50,8 +53,10 @@ export async function bootWorld({ devices, services, isStreamed, ...options }: W
   return { machine, host, troubles };
 }
 
-/** Ends the machine, then the host. */
-export async function endWorld({ machine, host }: HostWorld): Promise<void> {
+/** Ends the machine, then the host. Nothing to do for a world that did not come up: its own error tells. */
+export async function endWorld(world: HostWorld | undefined): Promise<void> {
+  if (!world) return;
+  const { machine, host } = world;
   const faultFile = process.env[FAULT_FILE];
   if (machine.emulationFault !== undefined && faultFile !== undefined) writeFileSync(faultFile, machine.emulationFault);
   await machine.close();

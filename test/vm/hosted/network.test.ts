@@ -6,12 +6,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { NetworkSwitch, netvsp, networkPeer } from '../../../dist/host/index.js';
-import { assertContent, bootWorld, endWorld, type HostWorld } from './host-world.js';
+import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
 
-const isFull = process.env.VMBUS_VM_SIZE === 'full';
-const pings = isFull ? 1000 : 100;
+const pings = isFullSize ? 1000 : 100;
 // Each acknowledgement crosses two layers of emulation: a quarter of a mebibyte a second.
-const mebibytes = isFull ? 256 : 4;
+const mebibytes = isFullSize ? 256 : 4;
 const patient = { timeoutMs: 120_000 };
 
 const lan = new NetworkSwitch();

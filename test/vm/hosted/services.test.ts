@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { dynamicMemory, heartbeat, kvp, memoryDisk, scsi, shutdown, timesync, vss } from '../../../dist/host/index.js';
-import { assertContent, bootWorld, endWorld, type HostWorld } from './host-world.js';
+import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
 
 const patient = { timeoutMs: 120_000 };
 const mebibyte = 1024 * 1024;
-const writtenMebibytes = process.env.VMBUS_VM_SIZE === 'full' ? 512 : 16;
+const writtenMebibytes = isFullSize ? 512 : 16;
 
 const beat = heartbeat();
 const pairs = kvp();

@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 
 import { hvSock } from '../../../dist/host/index.js';
-import { assertContent, bootWorld, endWorld, type HostWorld } from './host-world.js';
+import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
 
-const bytes = (process.env.VMBUS_VM_SIZE === 'full' ? 64 : 4) * 1024 * 1024;
+const bytes = (isFullSize ? 64 : 4) * 1024 * 1024;
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
 const sockets = hvSock();

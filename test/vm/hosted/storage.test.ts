@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { faultyDisk, ide, memoryDisk, scsi } from '../../../dist/host/index.js';
-import { assertContent, bootWorld, endWorld, type HostWorld } from './host-world.js';
+import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
 
 const mebibyte = 1024 * 1024;
-const writtenMebibytes = process.env.VMBUS_VM_SIZE === 'full' ? 64 : 8;
+const writtenMebibytes = isFullSize ? 64 : 8;
 
 const ideDisk = memoryDisk({ sizeBytes: 96 * mebibyte });
 const accelerated = ide({ disk: ideDisk });

@@ -10,10 +10,9 @@ import { after, before, describe, it } from 'node:test';
 import { echo } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
-import { assertContent, bootWorld, endWorld, type HostWorld, kernel } from './host-world.js';
+import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize, kernel } from './host-world.js';
 
-const isFull = process.env.VMBUS_VM_SIZE === 'full';
-const packets = isFull ? 10_000 : 500;
+const packets = isFullSize ? 10_000 : 500;
 const takesSlow = KERNELS_WITH_SLOW_UIO.includes(kernel);
 
 const id = (n: number): string => `00000000-0000-0000-0000-00000000000${n}`;
