@@ -149,6 +149,11 @@ export class RingHostChannel implements HostChannel {
     this.#guard(() => this.#session?.onWithdraw?.());
   }
 
+  /** See `drain` of ProviderSession; null where the provider has nothing in flight that a driver waits for. */
+  drain(): Promise<void> | null {
+    return this.#isOpen ? (this.#session?.drain?.() ?? null) : null;
+  }
+
   /** Ends this opening: the provider is told, the ring end is released. Safe to call twice. */
   close(): void {
     if (!this.#isOpen) return;

@@ -254,6 +254,39 @@ describe('the life of a machine', () => {
     assert.ok(await machine.open(await machine.expectOffer()));
   });
 
+  it('tells a guest of a withdrawal when nothing is in flight any more, and serves it until it closes', async () => {
+    let drained = (): void => undefined;
+    let closed: string | undefined;
+    const draining: Provider = {
+      ...echo({ name: 'draining' }),
+      onOpen: (channel) => ({
+        onPacket: ({ transactionId, payload }) => channel.complete(transactionId, payload),
+        drain: () =>
+          new Promise((resolve) => {
+            drained = resolve;
+          }),
+        onClose: (reason) => {
+          closed = reason;
+        },
+      }),
+    };
+    const { machine, host } = await world([draining], true);
+    const guest = await machine.open(only(await machine.connect()));
+    host.rescind('draining');
+    guest.send(bytes('one'), 1n, 1);
+    assert.equal((await guest.receive()).id, 1n);
+    assert.deepEqual(machine.messages, []);
+
+    drained();
+    assert.equal(word(await machine.expect(2), 8), guest.offer.relid);
+    guest.send(bytes('two'), 2n, 1);
+    assert.equal((await guest.receive()).id, 2n);
+    assert.equal(closed, undefined);
+    machine.post(message(7, guest.offer.relid));
+    await machine.until(() => closed === 'rescinded');
+    machine.post(message(13, guest.offer.relid));
+  });
+
   it('ends with the stream', async () => {
     const { machine, host } = await world([echo()], true);
     await machine.open(only(await machine.connect()));

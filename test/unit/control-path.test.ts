@@ -222,6 +222,21 @@ describe('a channel that is withdrawn', () => {
     );
   });
 
+  it('stays open for what is in flight where it shall, until the guest closes it', async () => {
+    const recorder = await opened();
+    const [channel] = recorder.channels;
+    assert.ok(channel);
+
+    recorder.path.rescind(channel, { staysOpen: true });
+    assert.deepEqual(recorder.take(), ['0/2 020000000000000001000000']);
+    assert.deepEqual(recorder.takeLog(), []);
+    assert.equal(recorder.path.channelOf(channel.offer.connectionId), channel);
+    recorder.say('07000000 00000000 | 01000000');
+    assert.deepEqual(recorder.takeLog(), ['unlisten 2001', 'closed 1']);
+    recorder.say('0d000000 00000000 | 01000000');
+    assert.deepEqual(recorder.takeLog(), ['released 1']);
+  });
+
   it('has another relid when it comes again, so that late words about the old one find nothing', () => {
     const recorder = connected();
     const [channel] = recorder.channels;

@@ -97,11 +97,14 @@ export class ControlPath {
     return channel;
   }
 
-  /** Withdraws a channel. Its relid and memory stay taken until the guest has released them. */
-  rescind(channel: OfferedChannel): void {
+  /**
+   * Withdraws a channel. Its relid and memory stay taken until the guest has released them.
+   * @param options `staysOpen`: packets pass until the guest closes it
+   */
+  rescind(channel: OfferedChannel, { staysOpen = false }: { readonly staysOpen?: boolean } = {}): void {
     if (channel.isRescinded || this.#channels.get(channel.relid) !== channel) return;
     channel.isRescinded = true;
-    this.#shut(channel);
+    if (!staysOpen) this.#shut(channel);
     this.#post(reply.encodeRescind(channel.relid));
   }
 
@@ -194,7 +197,7 @@ export class ControlPath {
     const channel = this.#channels.get(relid);
     if (channel?.isOpen && channel.ringGpadl === gpadl) {
       // The rings go first, whatever the guest says later.
-      this.#nonsense(`teardown of the rings of channel ${relid}, which is open`, channel);
+      if (!channel.isRescinded) this.#nonsense(`teardown of the rings of channel ${relid}, which is open`, channel);
       this.#shut(channel);
     }
     this.#sharing.tearDown(relid, gpadl);
@@ -227,10 +230,9 @@ export class ControlPath {
 
   #close(relid: number): void {
     const channel = this.#channels.get(relid);
-    // A withdrawn channel may still be closed by a guest that has not heard of it.
-    if (channel?.isRescinded) return;
+    // A withdrawn channel may still be closed, also by a guest that has not heard of it.
     if (channel?.isOpen) this.#shut(channel);
-    else this.#nonsense(`close of channel ${relid}, which is not open`, channel);
+    else if (!channel?.isRescinded) this.#nonsense(`close of channel ${relid}, which is not open`, channel);
   }
 
   #shut(channel: OfferedChannel): void {

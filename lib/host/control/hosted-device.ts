@@ -12,6 +12,8 @@ import type { ControlPath } from './control-path.js';
 import type { Gpadl } from './gpadl-table.js';
 import type { OfferedChannel } from './types.js';
 
+/** A guest that completes nothing must not keep its device for ever. */
+const drainMs = 5_000;
 /** What STATUS_UNSUCCESSFUL is: the guest's open fails. */
 const refused = 0xc000_0001;
 
@@ -91,10 +93,12 @@ export class HostedBusDevice implements HostedDevice {
     return this.#primary !== null;
   }
 
-  /** Withdraws every channel; the guest gives the relids back in its own time. */
+  /** Withdraws every channel, once what is in flight has ended; the guest gives the relids back in its own time. */
   rescind(): void {
     for (const channel of this.openChannels) channel.leave();
-    for (const channel of [...this.#channels.keys()].reverse()) this.#around.control.rescind(channel);
+    const drained = this.openChannels.flatMap((channel) => channel.drain() ?? []);
+    if (drained.length === 0) this.#withdraw({ staysOpen: false });
+    else void settledWithin(drained, drainMs).then(() => this.#withdraw({ staysOpen: true }));
   }
 
   owns(channel: OfferedChannel): boolean {
@@ -147,8 +151,6 @@ export class HostedBusDevice implements HostedDevice {
     const opened = this.#channels.get(channel);
     if (opened) {
       this.#channels.set(channel, null);
-      // The memory is still the rings': the guest hears of the withdrawal after this, and may read what it was sent before.
-      if (channel.isRescinded) opened.ring.flush?.();
       opened.host.close();
       opened.ring.close();
     }
@@ -162,6 +164,15 @@ export class HostedBusDevice implements HostedDevice {
     this.#channels.delete(channel);
     if (channel === this.#primary) this.#primary = null;
     return this.#channels.size === 0;
+  }
+
+  /** Subchannels first: they are gone when the guest hears of the primary. */
+  #withdraw(options: { readonly staysOpen: boolean }): void {
+    for (const channel of [...this.#channels.keys()].reverse()) {
+      // What the guest was sent before it may read after it has heard.
+      if (channel.isOpen) this.#channels.get(channel)?.ring.flush?.();
+      this.#around.control.rescind(channel, options);
+    }
   }
 
   #seat(channel: OfferedChannel, request: OpenChannel): ChannelSeat {
@@ -202,4 +213,14 @@ export class HostedBusDevice implements HostedDevice {
     if (channel) this.#channels.set(channel, null);
     return channel;
   }
+}
+
+/** Resolves when all have settled, however, or the time is up. */
+async function settledWithin(promises: readonly Promise<void>[], ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const time = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms).unref();
+  });
+  await Promise.race([Promise.allSettled(promises), time]);
+  clearTimeout(timer);
 }

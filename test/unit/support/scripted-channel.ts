@@ -188,6 +188,11 @@ export class ScriptedChannel implements HostChannel {
     this.#guard(() => this.#session?.onWithdraw?.());
   }
 
+  /** The host asks the session to end what is in flight. */
+  async drain(): Promise<void> {
+    await this.#session?.drain?.();
+  }
+
   fail(error: unknown): void {
     if (!this.isOpen) return;
     this.failure = error;

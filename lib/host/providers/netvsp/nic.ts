@@ -43,6 +43,8 @@ export class Nic {
   readonly #nvsp: NvspControl;
   readonly #rndis: RndisDevice;
   readonly #controls: SectionSender;
+  /** Set while the card is being withdrawn: nothing more is handed to the guest. */
+  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   constructor(channel: HostChannel, plan: NicPlan, hooks: NicHooks) {
     const nic = this;
@@ -104,14 +106,29 @@ export class Nic {
     if (this.#queues.get(subchannelIndex) !== session) return;
     this.#queues.delete(subchannelIndex);
     this.card.receiveBuffer?.reclaim(session.channel);
+    this.#checkDrained();
     if (session === this.primary) this.#hooks.closed();
     else this.#hooks.changed();
     this.pump();
   }
 
+  /** Resolves when the guest has given back every section of its receive buffer; its driver cannot after the withdrawal. */
+  drain(): Promise<void> {
+    if (this.#drained === null) {
+      let resolve = (): void => undefined;
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#drained = { promise, resolve };
+      for (const { frames } of this.#queues.values()) frames.clear();
+      this.#checkDrained();
+    }
+    return this.#drained.promise;
+  }
+
   /** The cable was put in or taken out. */
   indicateLink(): void {
-    this.#rndis.indicateLink();
+    if (this.#drained === null) this.#rndis.indicateLink();
   }
 
   /** Sends what waits, answers first. */
@@ -140,6 +157,7 @@ export class Nic {
     if (!buffer) return;
     if (!buffer.complete(session.channel, transactionId))
       throw protocolViolation('nvsp', `the guest completed packet ${transactionId}, which it does not have`);
+    this.#checkDrained();
     this.pump();
   }
 
@@ -181,7 +199,7 @@ export class Nic {
     const plain = tag !== null && card.hasVlans ? withoutTag(frame) : frame;
     const mostBytes = (card.frameBytes ?? defaultFrameBytes) + (plain === frame && tag !== null ? vlanTagBytes : 0);
     const isFitting = plain.length <= mostBytes;
-    if (!card.isUp || !isConnected || !isFitting || !card.wants(plain)) {
+    if (this.#drained !== null || !card.isUp || !isConnected || !isFitting || !card.wants(plain)) {
       counters.refused += 1;
       return;
     }
@@ -191,6 +209,11 @@ export class Nic {
     if (hash !== null) info.push({ type: PacketInfoType.hash, value: hash });
     const queue = this.#queueOf(hash);
     if (!queue.frames.push(encodeRndisPacket(plain, info), plain.length)) counters.dropped += 1;
+  }
+
+  #checkDrained(): void {
+    const buffer = this.card.receiveBuffer;
+    if (this.#drained !== null && buffer?.free === buffer?.sectionCount) this.#drained.resolve();
   }
 
   #queueOf(hash: number | null): QueueSession {

@@ -86,6 +86,10 @@ export class QueueSession implements ProviderSession {
     this.#throttle();
   }
 
+  drain(): Promise<void> {
+    return this.#nic.drain();
+  }
+
   onClose(): void {
     this.#jobs.clear();
     this.writer.close();

@@ -53,6 +53,7 @@ export class StorageSession implements ProviderSession {
   readonly #waiting: WaitingSrb[] = [];
   readonly #unsent: { readonly transactionId: bigint; readonly payload: Uint8Array }[] = [];
   readonly #notices = new Set<Exclude<VstorNotice, 'unknown'>>();
+  #isLeaving = false;
   #running = 0;
   #isPaused = false;
   #isPumping = false;
@@ -108,6 +109,12 @@ export class StorageSession implements ProviderSession {
     this.#pump();
   }
 
+  /** The driver waits for its requests; it owes us nothing. */
+  async drain(): Promise<void> {
+    this.#isLeaving = true;
+    this.#notices.clear();
+  }
+
   onClose(): void {
     this.#waiting.length = 0;
     this.#unsent.length = 0;
@@ -117,7 +124,7 @@ export class StorageSession implements ProviderSession {
 
   /** Tells the guest, unless it has not asked for the units yet, or does not know such messages. */
   notify(notice: Exclude<VstorNotice, 'unknown'>): void {
-    if (this.state !== 'ready' || (this.version ?? 0) < StorageVersion.win7) return;
+    if (this.#isLeaving || this.state !== 'ready' || (this.version ?? 0) < StorageVersion.win7) return;
     this.#notices.add(notice);
     this.#pump();
   }
