@@ -8,7 +8,7 @@
 import { Inspect } from '../native/binding.js';
 import type { Outbox } from './host-outbox.js';
 import type { RingEnd } from './ring-end.js';
-import type { ChannelFaults, HeaderWord } from './types.js';
+import type { ChannelFaults, HeaderWord, PacketChange } from './types.js';
 
 /** Word numbers in the ring header. */
 const wordNumber: Readonly<Record<HeaderWord, number>> = {
@@ -60,7 +60,19 @@ export class RingFaults implements ChannelFaults {
   }
 
   delay(ms: number): void {
-    this.#outbox.delay(ms);
+    this.#outbox.detour.delay(ms);
+  }
+
+  dropPackets(count: number): void {
+    this.#outbox.detour.drop(count);
+  }
+
+  alterPackets(change: PacketChange | null): void {
+    this.#outbox.detour.alter(change);
+  }
+
+  reverseCompletions(count: number): void {
+    this.#outbox.detour.reverse(count);
   }
 
   stall(on: boolean): void {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // What the host sends on one channel: packets one by one, many at once, and rows of a received batch straight back.
-// Keeps what did not fit of a batch, and packets held back by the delay fault; nothing else is ever queued.
-// Called by: host-channel.ts, faults.ts. Calls: ring-end.ts.
+// Keeps what did not fit of a batch, and packets that a fault holds back; nothing else is ever queued.
+// Called by: host-channel.ts, faults.ts. Calls: ring-end.ts, detour.ts.
 
 import { VmbusError } from '../errors.js';
 import { ROW_WORDS, Row, Status } from '../native/binding.js';
-import { DelayLine } from './delay-line.js';
+import { Detour } from './detour.js';
 import { idFromWords } from './host-batch.js';
 import type { RingEnd } from './ring-end.js';
 import type { HostSendOptions } from './types.js';
@@ -36,7 +36,8 @@ const bodyOnly = new Uint8Array(0);
 export class Outbox {
   readonly #end: RingEnd;
   readonly #hooks: OutboxHooks;
-  readonly #delayed: DelayLine;
+  /** For packet faults. */
+  readonly detour: Detour;
   #memory: SendMemory = { arena: bodyOnly, index: new Int32Array(0), ownBytes: 0, ownRows: 0 };
   /** Received rows still to be sent back. */
   #first = 0;
@@ -47,7 +48,7 @@ export class Outbox {
   constructor(end: RingEnd, hooks: OutboxHooks) {
     this.#end = end;
     this.#hooks = hooks;
-    this.#delayed = new DelayLine((packet) => this.#write(packet.payload, packet.options));
+    this.detour = new Detour((payload, options) => this.#write(payload, options));
   }
 
   /** Rows of the last batch wait for space: nothing may be received, it would overwrite them. */
@@ -59,13 +60,8 @@ export class Outbox {
     this.#memory = memory;
   }
 
-  /** See the fault of that name. */
-  delay(ms: number): void {
-    this.#delayed.delay(ms);
-  }
-
   send(payload: Uint8Array, options: HostSendOptions): boolean {
-    if (this.#delayed.isActive) return this.#delayed.push(payload, options);
+    if (this.detour.isActive) return this.detour.push(payload, options);
     const bytes = Math.max(8, payload.length + (options.header?.length ?? 0));
     if (this.#count === 0) {
       if (this.#write(payload, options)) return true;
@@ -80,7 +76,7 @@ export class Outbox {
   sendMany(payloads: readonly Uint8Array[], options: Omit<HostSendOptions, 'header'>): number {
     let sent = 0;
     while (sent < payloads.length) {
-      const staged = this.#count > 0 || this.#delayed.isActive ? 0 : this.#stage(payloads, sent, options);
+      const staged = this.#count > 0 || this.detour.isActive ? 0 : this.#stage(payloads, sent, options);
       if (staged === 0) {
         const payload = payloads[sent];
         if (!payload || !this.send(payload, options)) return sent;
@@ -97,8 +93,8 @@ export class Outbox {
 
   /** Sends the first rows of the received batch as they stand. */
   sendRows(rows: number): void {
-    if (this.#delayed.isActive) {
-      for (let row = 0; row < rows; row += 1) this.#delayRow(row);
+    if (this.detour.isActive) {
+      for (let row = 0; row < rows; row += 1) this.#divertRow(row);
       return;
     }
     this.#first = 0;
@@ -116,7 +112,7 @@ export class Outbox {
   }
 
   close(): void {
-    this.#delayed.close();
+    this.detour.close();
     this.#count = 0;
     this.#wanted = 0;
   }
@@ -196,13 +192,13 @@ export class Outbox {
     return rows;
   }
 
-  #delayRow(row: number): void {
+  #divertRow(row: number): void {
     const at = row * ROW_WORDS;
     const { arena, index } = this.#memory;
     const offset = index[at + Row.offset] ?? 0;
     const flags = index[at + Row.flags] ?? 0;
     const headerBytes = Math.max(0, (flags >>> 16) * 8 - 16);
-    this.#delayed.push(arena.subarray(offset, offset + (index[at + Row.length] ?? 0)), {
+    this.detour.push(arena.subarray(offset, offset + (index[at + Row.length] ?? 0)), {
       type: index[at + Row.type] ?? inband,
       flags: flags & 0xffff,
       transactionId: idFromWords(index[at + Row.idLow] ?? 0, index[at + Row.idHigh] ?? 0),

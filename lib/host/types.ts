@@ -62,6 +62,13 @@ export interface ProviderSession {
   onSpace?(): void;
   /** The device is about to be withdrawn: the last moment to send something. */
   onWithdraw?(): void;
+  /**
+   * For devices whose driver waits for the end of all that is in flight, as Linux's network and storage drivers do when their
+   * device goes. Called after `onWithdraw`: begin nothing more, and resolve when the guest has completed everything. Only then,
+   * or after 5 s, does the guest hear of the withdrawal; what it sends until it closes the channel is still taken and is to be
+   * completed. An attachment whose guests do not close in their own time does not ask.
+   */
+  drain?(): Promise<void>;
   /** The guest closed the channel or it broke (`closed`), or the device was withdrawn (`rescinded`). Nothing can be sent any more. */
   onClose?(reason?: 'closed' | 'rescinded'): void;
 }
@@ -165,12 +172,24 @@ export interface SharedBuffer {
 /** Header words of a ring. */
 export type HeaderWord = 'writeIndex' | 'readIndex' | 'mask' | 'pending' | 'features';
 
+/** Answers what the guest gets in place of a packet, null for nothing. The packet's bytes are its own to change. */
+export type PacketChange = (packet: HostPacket) => HostPacket | null;
+
 /** Things that go wrong on purpose. */
 export interface ChannelFaults {
   /** Lose the next `count` signals to the guest. */
   dropSignals(count: number): void;
   /** Hold every packet to the guest back for so long. 0 = off. */
   delay(ms: number): void;
+  /** Lose the next `count` packets to the guest. */
+  dropPackets(count: number): void;
+  /** Change every packet to the guest, until called with null: what makes a malformed message of any kind. */
+  alterPackets(change: PacketChange | null): void;
+  /**
+   * Hold the next `count` completions back until all of them are there, then send the last one first: the bus promises no order
+   * among them. 0 sends what is held.
+   */
+  reverseCompletions(count: number): void;
   /** Stop reading the guest's packets, so that its ring fills; until called with false. */
   stall(on: boolean): void;
   /** Withdraw the device when the guest's n-th packet from now arrives, before it is answered. */

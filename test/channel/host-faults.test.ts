@@ -87,6 +87,42 @@ describe('a fault of an echo channel', () => {
     assert.equal(await exchange('promptly'), 'promptly');
   });
 
+  it('loses so many packets and no more', async () => {
+    hostEnd().faults.dropPackets(2);
+    for (const id of [1n, 2n, 3n]) channel.trySend('are lost', { id });
+    assert.equal((await channel.receive()).id, 3n);
+    assert.equal(await exchange('is there'), 'is there');
+  });
+
+  it('changes packets, or answers none, until told otherwise', async () => {
+    hostEnd().faults.alterPackets((packet) =>
+      packet.transactionId === 1n ? null : { ...packet, payload: packet.payload.subarray(0, 8).reverse() },
+    );
+    for (const id of [1n, 2n]) channel.trySend('abcdefgh and more', { id });
+    const { id, payload } = await channel.receive();
+    assert.deepEqual([id, payload.toString()], [2n, 'hgfedcba']);
+    hostEnd().faults.alterPackets(null);
+    assert.equal(await exchange('as it is'), 'as it is');
+  });
+
+  it('turns so many completions round, and nothing else', async () => {
+    hostEnd().faults.reverseCompletions(3);
+    for (const id of [1n, 2n]) channel.trySend('question', { id, flags: 1 });
+    channel.trySend('no reply', { id: 3n });
+    for (const id of [4n, 5n]) channel.trySend('question', { id, flags: 1 });
+    const ids: bigint[] = [];
+    while (ids.length < 5) ids.push((await channel.receive()).id);
+    assert.deepEqual(ids, [3n, 4n, 2n, 1n, 5n]);
+  });
+
+  it('lets go of completions that wait for others', async () => {
+    hostEnd().faults.reverseCompletions(3);
+    for (const id of [1n, 2n]) channel.trySend('question', { id, flags: 1 });
+    assert.equal(await exchange('in band!'), 'in band!');
+    hostEnd().faults.reverseCompletions(0);
+    assert.deepEqual([(await channel.receive()).id, (await channel.receive()).id], [2n, 1n]);
+  });
+
   it('stalls until the ring is full, then goes on where it was', async () => {
     hostEnd().faults.stall(true);
     let sent = 0;
