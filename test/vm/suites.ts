@@ -47,8 +47,11 @@ export const SUITES: readonly Suite[] = [
   { name: 'uio-rescind', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'storage', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'network', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'network-queues', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'sockets', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'input', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'balloon', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'restart', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'host-death', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'file-copy', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
 ];

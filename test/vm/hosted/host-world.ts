@@ -32,9 +32,14 @@ export const kernel: KernelName = (process.env.VMBUS_VM_KERNEL ?? '6.12') as Ker
 /** True for the sizes that the full run has, false for small ones. */
 export const isFullSize = process.env.VMBUS_VM_SIZE === 'full';
 
+/** A machine that waits for its host. */
+export function bootMachine(options: Omit<HostedOptions, 'kernel'>): Promise<HostedMachine> {
+  return bootHosted({ ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
+}
+
 /** Boots; resolves when the guest has loaded its modules. */
 export async function bootWorld({ devices, services, isStreamed, ...options }: WorldOptions): Promise<HostWorld> {
-  const machine = await bootHosted({ ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
+  const machine = await bootMachine(options);
   const troubles: HostTrouble[] = [];
   const memory = isStreamed === true ? null : machine.ram;
   const host = await QemuHost.start({
@@ -55,12 +60,16 @@ export async function bootWorld({ devices, services, isStreamed, ...options }: W
 
 /** Ends the machine, then the host. Nothing to do for a world that did not come up: its own error tells. */
 export async function endWorld(world: HostWorld | undefined): Promise<void> {
-  if (!world) return;
-  const { machine, host } = world;
+  await endMachine(world?.machine);
+  await world?.host.close();
+}
+
+/** Ends a machine, if it came up. */
+export async function endMachine(machine: HostedMachine | undefined): Promise<void> {
   const faultFile = process.env[FAULT_FILE];
-  if (machine.emulationFault !== undefined && faultFile !== undefined) writeFileSync(faultFile, machine.emulationFault);
-  await machine.close();
-  await host.close();
+  if (machine?.emulationFault !== undefined && faultFile !== undefined)
+    writeFileSync(faultFile, machine.emulationFault);
+  await machine?.close();
 }
 
 /** A kernel that was content says nothing, and so does the host. */

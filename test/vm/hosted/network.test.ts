@@ -5,79 +5,88 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { NetworkSwitch, netvsp, networkPeer } from '../../../dist/host/index.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
+import { bringUp, lan, lanPackages, neighbour } from './lan.js';
 
 const pings = isFullSize ? 1000 : 100;
-// Each acknowledgement crosses two layers of emulation: a quarter of a mebibyte a second.
-const mebibytes = isFullSize ? 256 : 4;
-const patient = { timeoutMs: 120_000 };
+const mebibytes = isFullSize ? 256 : 16;
+/** Each frame crosses two layers of emulation: long ones save hours. */
+const mtu = 9000;
 
-const lan = new NetworkSwitch();
-lan.connect(networkPeer({ address: '10.9.9.1', prefix: 24 }));
-const left = netvsp({ switch: lan, name: 'left', queues: 2, mac: '00:15:5d:00:00:01' });
-const right = netvsp({ switch: lan, name: 'right', queues: 2, mac: '00:15:5d:00:00:02' });
+const { left, right, card } = lan({ queues: 2, mtu });
 
 let world: HostWorld;
 before(async () => {
-  world = await bootWorld({
-    devices: [left, right],
-    packages: ['iproute2', 'iputils-ping', 'socat'],
-    modules: ['hv_netvsc'],
-  });
-  await sh('ip netns add left && ip netns add right');
-  for (const [name, mac, address] of [
-    ['left', '00:15:5d:00:00:01', '10.9.9.11/24'],
-    ['right', '00:15:5d:00:00:02', '10.9.9.12/24'],
-  ]) {
-    await sh(`ip link set $(grep -l ${mac} /sys/class/net/*/address | cut -d/ -f5) netns ${name} name eth`);
-    await sh(
-      `ip -n ${name} link set lo up && ip -n ${name} addr add ${address} dev eth && ip -n ${name} link set eth up`,
-    );
-  }
-  await Promise.all([left.ready(patient), right.ready(patient)]);
+  world = await bootWorld({ devices: [left.provider, right.provider], packages: lanPackages, modules: ['hv_netvsc'] });
+  await bringUp(world, left);
+  await bringUp(world, right);
 });
 after(async () => endWorld(world));
 
 const sh = async (command: string): Promise<string> => (await world.machine.must(command)).trim();
+const inLeft = (command: string): Promise<string> => sh(`ip netns exec left ${command}`);
 
 describe('hv_netvsc', () => {
   it('pings our neighbour', async () => {
-    assert.match(await sh('ip netns exec left ping -c 3 -W 20 10.9.9.1'), / 3 received/);
+    assert.match(await inLeft(`ping -c 3 -W 20 ${neighbour}`), / 3 received/);
   });
 
   it('pings across the switch without loss', async () => {
-    const out = await sh(`ip netns exec left ping -c ${pings} -i 0.01 -W 20 10.9.9.12`);
+    const out = await inLeft(`ping -c ${pings} -i 0.01 -W 20 ${right.address}`);
     assert.match(out, new RegExp(` ${pings} received, 0% packet loss`));
   });
 
-  for (const [from, to, address] of [
-    ['left', 'right', '10.9.9.12'],
-    ['right', 'left', '10.9.9.11'],
+  it('sees the cable go and come', async () => {
+    left.provider.disconnect();
+    await sh('until [ "$(ip netns exec left cat /sys/class/net/eth/carrier)" = 0 ]; do sleep 0.1; done');
+    left.provider.connect();
+    await sh('until [ "$(ip netns exec left cat /sys/class/net/eth/carrier)" = 1 ]; do sleep 0.1; done');
+    assert.match(await inLeft(`ping -c 1 -W 20 ${right.address}`), / 1 received/);
+  });
+
+  it('changes its MTU, and frames are that long', async () => {
+    for (const { name } of [left, right]) await sh(`ip -n ${name} link set eth mtu ${mtu}`);
+    const headers = 20 + 8;
+    assert.match(await inLeft(`ping -c 1 -W 20 -M do -s ${mtu - headers} ${right.address}`), / 1 received/);
+    const tooLong = await world.machine.run(`ip netns exec left ping -c 1 -M do -s ${mtu} ${right.address}`);
+    assert.notEqual(tooLong.status, 0);
+  });
+
+  for (const [from, to] of [
+    [left, right],
+    [right, left],
   ] as const) {
-    it(`carries ${mebibytes} MiB over TCP from ${from} to ${to}`, async () => {
+    it(`carries ${mebibytes} MiB over TCP from ${from.name} to ${to.name}`, async () => {
       await sh(`dd if=/dev/urandom of=/tmp/sent bs=1M count=${mebibytes}`);
       const server = world.machine.run(
-        `ip netns exec ${to} socat -u TCP-LISTEN:7000,reuseaddr OPEN:/tmp/got,creat,trunc`,
+        `ip netns exec ${to.name} socat -u -b 65536 TCP-LISTEN:7000,reuseaddr OPEN:/tmp/got,creat,trunc`,
       );
-      await sh(`ip netns exec ${from} socat -u OPEN:/tmp/sent TCP:${address}:7000,retry=20,interval=0.5`);
+      await sh(
+        `ip netns exec ${from.name} socat -u -b 65536 OPEN:/tmp/sent TCP:${to.address}:7000,retry=20,interval=0.5`,
+      );
       assert.equal((await server).status, 0);
       assert.equal(await sh('sha256sum < /tmp/got'), await sh('sha256sum < /tmp/sent'));
       await sh('rm /tmp/got /tmp/sent');
     });
   }
+});
 
-  it('sees the cable go and come', async () => {
-    left.disconnect();
-    await sh('until [ "$(ip netns exec left cat /sys/class/net/eth/carrier)" = 0 ]; do sleep 0.1; done');
-    left.connect();
-    await sh('until [ "$(ip netns exec left cat /sys/class/net/eth/carrier)" = 1 ]; do sleep 0.1; done');
-    assert.match(await sh('ip netns exec left ping -c 1 -W 20 10.9.9.12'), / 1 received/);
-  });
-
-  it('changes its MTU, and still reaches its neighbour', async () => {
-    await sh('ip -n left link set eth mtu 1280');
-    assert.match(await sh('ip netns exec left ping -c 1 -W 20 10.9.9.12'), / 1 received/);
+describe('a card that comes and goes', () => {
+  it('is brought up and taken away under traffic, and the others go on', async () => {
+    const late = card('late', 3);
+    world.host.add(late.provider);
+    await bringUp(world, late);
+    const traffic = world.machine.start(`ip netns exec left ping -i 0.01 ${late.address}`);
+    let replies = 0;
+    for await (const chunk of traffic.stdout) {
+      replies += String(chunk).split('bytes from').length - 1;
+      if (replies >= 50) break;
+    }
+    world.host.rescind('late');
+    await sh('while ip netns exec late test -e /sys/class/net/eth; do sleep 0.1; done');
+    traffic.kill('SIGKILL');
+    await traffic.ended;
+    assert.match(await inLeft(`ping -c 3 -i 0.1 -W 20 ${right.address}`), / 3 received, 0% packet loss/);
   });
 });
 

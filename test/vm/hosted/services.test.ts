@@ -5,7 +5,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { dynamicMemory, heartbeat, kvp, memoryDisk, scsi, shutdown, timesync, vss } from '../../../dist/host/index.js';
+import {
+  dynamicMemory,
+  heartbeat,
+  kvp,
+  memoryDisk,
+  netvsp,
+  scsi,
+  shutdown,
+  timesync,
+  vss,
+} from '../../../dist/host/index.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
 
 const patient = { timeoutMs: 120_000 };
@@ -20,13 +30,14 @@ const backup = vss();
 const disk = memoryDisk({ sizeBytes: (writtenMebibytes + 240) * mebibyte });
 const controller = scsi({ disks: [disk] });
 const balloon = dynamicMemory();
+const card = netvsp({ peer: '10.9.9.1/24' });
 
 let world: HostWorld;
 before(async () => {
   world = await bootWorld({
-    devices: [beat, pairs, clock, power, backup, controller, balloon],
-    packages: ['hyperv-daemons', 'e2fsprogs'],
-    modules: ['hv_utils', 'hv_storvsc', 'sd_mod', 'ext4', 'hv_balloon'],
+    devices: [beat, pairs, clock, power, backup, controller, balloon, card],
+    packages: ['hyperv-daemons', 'e2fsprogs', 'iproute2'],
+    modules: ['hv_utils', 'hv_storvsc', 'sd_mod', 'ext4', 'hv_balloon', 'hv_netvsc'],
   });
   world.machine.start('hv_kvp_daemon -n');
   world.machine.start('hv_vss_daemon -n');
@@ -62,6 +73,15 @@ describe('hv_utils', () => {
     const items = await pairs.enumerate('auto', patient);
     const release = items.find(({ key }) => key === 'OSBuildNumber')?.value;
     assert.equal(release, await sh('uname -r'));
+  });
+
+  it('tells the addresses of a network card', async () => {
+    await sh(
+      `card=$(grep -lx ${card.mac} /sys/class/net/*/address | cut -d/ -f5) && ip addr add 10.9.9.21/24 dev $card && ip link set $card up && ip route add default via 10.9.9.1`,
+    );
+    const { addresses, subnets, gateways } = await pairs.getIpInfo(card.mac.toUpperCase(), patient);
+    // The address of its own making may follow, if the kernel was quick.
+    assert.deepEqual([addresses[0], subnets[0], gateways], ['10.9.9.21', '255.255.255.0', ['10.9.9.1']]);
   });
 
   it('sets a wrong clock right', async () => {

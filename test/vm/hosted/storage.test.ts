@@ -3,6 +3,7 @@
 // The kernel's own hv_storvsc on our host: an IDE disk, disks that come and go on a SCSI controller, and one that fails.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 
 import { faultyDisk, ide, memoryDisk, scsi } from '../../../dist/host/index.js';
@@ -67,6 +68,18 @@ describe('a SCSI controller', () => {
     await sh(`dd if=${disk} of=/dev/null bs=4096 skip=2 count=1 iflag=direct`);
     failing.heal();
     await sh(`dd if=${disk} of=/dev/null bs=4096 skip=1 count=1 iflag=direct`);
+  });
+});
+
+describe('a controller that the host takes away', () => {
+  it('ends what reads from it, and the other disk goes on', async () => {
+    const disk = `/dev/${await diskOf(8)}`;
+    const reader = world.machine.start(`echo begun; while dd if=${disk} of=/dev/null bs=4096 iflag=direct; do :; done`);
+    await once(reader.stdout, 'data');
+    world.host.rescind('scsi');
+    await reader.ended;
+    await sh(`while [ -e /sys/class/block/${disk.slice(5)} ]; do sleep 0.1; done`);
+    await sh(`dd if=/dev/${await diskOf(96)} of=/dev/null bs=4096 count=1 iflag=direct`);
   });
 });
 
