@@ -3,7 +3,8 @@
 // Runs the vm tier: suites of test/vm/suites in real Linux guests on an emulated Hyper-V host, and those
 // of test/vm/hosted beside guests on our own host (--hosted: these alone).
 //   node scripts/test-vm.mjs [--kernel 6.1|6.12|7|all]... [--quick|--full] [--slow] [--hosted] [--only SUITE]... [--repeat N]
-//                            [--no-snapshot] [--refresh] [--keep-logs] [--no-build] [-v]
+//                            [--no-snapshot] [--refresh] [--keep-logs] [--no-build] [-v] [--record FOLDER]
+// --record writes down all that is said on the bus: a file for each kernel and hosted suite (these alone, in quick size).
 //   node scripts/test-vm.mjs [--kernel K] [options] -- COMMAND...    runs any command in a guest, the project at /app
 // Exit status: 0 nothing failed, 1 a test failed, 2 wrong usage, 125 the lab broke, 128+n a signal; with a COMMAND, its own.
 // Where QEMU's packages can neither be fetched nor found, says so, counts all as skipped and exits with 0.
@@ -28,6 +29,7 @@ const { values, positionals } = (() => {
         slow: { type: 'boolean', default: false },
         hosted: { type: 'boolean', default: false },
         only: { type: 'string', multiple: true, default: [] },
+        record: { type: 'string' },
         repeat: { type: 'string', default: '1' },
         'no-snapshot': { type: 'boolean', default: false },
         refresh: { type: 'boolean', default: false },
@@ -47,6 +49,11 @@ function usage(problem) {
 }
 
 if (values.quick && values.full) usage('--quick and --full exclude each other');
+if (values.record !== undefined) {
+  // Every byte is in a recording: those of full size would fill the disk.
+  if (values.full || values.repeat !== '1') usage('--record goes with neither --full nor --repeat');
+  fs.mkdirSync(values.record, { recursive: true });
+}
 const repeat = Number(values.repeat);
 if (!Number.isInteger(repeat) || repeat < 1) usage('--repeat wants a number from 1');
 
@@ -79,7 +86,8 @@ const options = {
   kernels,
   size: values.full ? 'full' : 'quick',
   slow: values.slow,
-  hosted: values.hosted,
+  hosted: values.hosted || values.record !== undefined,
+  ...(values.record === undefined ? {} : { recordIn: values.record }),
   only: values.only.flatMap((names) => names.split(',')),
   repeat,
   useSnapshots: !values['no-snapshot'],

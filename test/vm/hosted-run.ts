@@ -14,15 +14,19 @@ import { type Boot, suiteSeconds } from './plan.js';
 export interface HostedRun {
   readonly size: 'quick' | 'full';
   readonly signal: AbortSignal;
+  /** File to write down in what guest and host say to each other. */
+  readonly recordTo?: string;
 }
 
 /** Where a suite says that the emulation failed under it; see host-world.ts. */
 export const FAULT_FILE = 'VMBUS_VM_FAULT_FILE';
+/** Where a suite finds the name of its recording; see host-world.ts. */
+export const RECORD_FILE = 'VMBUS_VM_RECORD_FILE';
 
 const compiled = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** One run in a process of its own. @returns also why it is void, if the emulated processor failed */
-async function runOnce({ kernel, suites: [suite] }: Boot, { size, signal }: HostedRun) {
+async function runOnce({ kernel, suites: [suite] }: Boot, { size, signal, recordTo }: HostedRun) {
   if (suite === undefined) throw new Error('a boot without a suite');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vmbus-hosted-'));
   const report = path.join(folder, 'report');
@@ -34,7 +38,13 @@ async function runOnce({ kernel, suites: [suite] }: Boot, { size, signal }: Host
     ].flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
     const child = spawn(process.execPath, [...reporters, compiled(`hosted/${suite.name}.test.js`)], {
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, VMBUS_VM_KERNEL: kernel, VMBUS_VM_SIZE: size, [FAULT_FILE]: fault },
+      env: {
+        ...process.env,
+        VMBUS_VM_KERNEL: kernel,
+        VMBUS_VM_SIZE: size,
+        [FAULT_FILE]: fault,
+        ...(recordTo === undefined ? {} : { [RECORD_FILE]: recordTo }),
+      },
       timeout: 1000 * suiteSeconds(suite, size),
       killSignal: 'SIGKILL', // QEMU goes with it
       signal,

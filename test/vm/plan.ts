@@ -10,6 +10,8 @@ export interface Selection {
   readonly slow: boolean;
   /** Only what runs on our own host. */
   readonly hosted?: boolean;
+  /** Folder for recordings. All hosted suites run then, in the size asked for. */
+  readonly recordIn?: string;
   /** Names of suites; empty for all. */
   readonly only: readonly string[];
 }
@@ -28,10 +30,10 @@ const SHARED_SECONDS = 90;
 /** For the boot itself. */
 const BOOT_SECONDS = 180;
 
-function isWanted(suite: Suite, kernel: KernelName, { size, slow, hosted, only }: Selection): boolean {
+function isWanted(suite: Suite, kernel: KernelName, { size, slow, hosted, recordIn, only }: Selection): boolean {
   if (!suite.kernels.includes(kernel) || (hosted === true && suite.boot !== 'hosted')) return false;
   if (only.length > 0) return only.includes(suite.name); // asked for by name: size and patience are not asked
-  return (suite.size === 'quick' || size === 'full') && (suite.slow !== true || slow);
+  return (suite.size === 'quick' || size === 'full' || recordIn !== undefined) && (suite.slow !== true || slow);
 }
 
 /**

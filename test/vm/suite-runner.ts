@@ -2,9 +2,10 @@
 // Runs the vm tier: boots the planned guests one after the other, streams what the tests print and adds up.
 // Called by scripts/test-vm.mjs, which owns the command line. Calls plan.ts, guest-project.ts, suite-command.ts, lab/lab.ts,
 // hosted-run.ts, outcomes.ts.
+import path from 'node:path';
 import process from 'node:process';
 import { GUEST_ROOT, projectFiles } from './guest-project.js';
-import { runHosted } from './hosted-run.js';
+import { type HostedRun, runHosted } from './hosted-run.js';
 import { labFolder, prune } from './lab/cache.js';
 import type { IncludedPath } from './lab/job.js';
 import { type KernelName, type Lab, LabFailure, LabUnavailable, prepareLab, runInGuest } from './lab/lab.js';
@@ -42,9 +43,17 @@ const title = ({ kernel, suites }: Boot, lab: Lab): string =>
 async function runBoot(boot: Boot, lab: Lab, options: KernelOptions): Promise<Counts> {
   say(title(boot, lab));
   const isHosted = boot.suites.some((suite) => suite.boot === 'hosted');
-  const { complaints, ...counts } = isHosted ? await runHosted(boot, options) : await runInside(boot, lab, options);
+  const { complaints, ...counts } = isHosted
+    ? await runHosted(boot, recording(boot, lab, options))
+    : await runInside(boot, lab, options);
   for (const complaint of complaints) say(`✖ ${complaint}`);
   return counts;
+}
+
+/** The recording of a boot is named by what it was: the kernel's release and the suite. */
+function recording({ suites }: Boot, { release }: Lab, { recordIn, ...options }: KernelOptions): HostedRun {
+  if (recordIn === undefined) return options;
+  return { ...options, recordTo: path.resolve(recordIn, `${release}.${suites[0]?.name}.jsonl`) };
 }
 
 async function runInside(boot: Boot, lab: Lab, options: KernelOptions): Promise<Tally> {

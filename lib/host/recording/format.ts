@@ -41,6 +41,8 @@ export interface BufferLine {
 
 export interface OpenLine {
   readonly what: 'open';
+  /** Class GUID of the device; recordings of old have none. */
+  readonly class?: string;
   readonly subchannelIndex: number;
   readonly maxPayloadBytes: number;
   readonly data: string;

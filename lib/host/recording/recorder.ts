@@ -9,6 +9,7 @@ import { finished } from 'node:stream/promises';
 
 import { VmbusError } from '../../errors.js';
 import type {
+  BusService,
   GuestMemory,
   GuestRange,
   HostChannel,
@@ -16,6 +17,7 @@ import type {
   HostSendOptions,
   Provider,
   ProviderSession,
+  ServiceBus,
   SharedBuffer,
 } from '../types.js';
 import { type ChannelEvent, type ControlLine, type RecordingHead, toHex } from './format.js';
@@ -50,17 +52,16 @@ export class Recorder implements AsyncDisposable {
       this.#channels += 1;
       const log = this.#logOf(provider.name, this.#channels);
       const { subchannelIndex, maxPayloadBytes, openData } = channel;
-      log({ what: 'open', subchannelIndex, maxPayloadBytes, data: toHex(openData) });
+      log({ what: 'open', class: provider.classGuid, subchannelIndex, maxPayloadBytes, data: toHex(openData) });
       return sessionWithEar(provider.onOpen(channelWithEar(channel, log)), log);
     };
-    // The script's side of a provider is its own methods: they must stay those of the object that they belong to.
-    return new Proxy(provider, {
-      get: (target, name) => {
-        if (name === 'onOpen') return onOpen;
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
-      },
-    });
+    return standIn(provider, { onOpen });
+  }
+
+  /** The service, with an ear at each channel of whatever it offers, such as sockets. */
+  ofService<S extends BusService>(service: S): S {
+    const onBus = (bus: ServiceBus): void => service.onBus({ offer: (provider) => bus.offer(this.of(provider)) });
+    return standIn(service, { onBus });
   }
 
   /** A control message of the bus. */
@@ -103,17 +104,18 @@ export class Recorder implements AsyncDisposable {
 type Log = (event: ChannelEvent) => void;
 
 function sessionWithEar(session: ProviderSession, log: Log): ProviderSession {
-  return {
+  const own: Pick<ProviderSession, 'onPacket' | 'onClose'> & { readonly onBatch: undefined } = {
+    onBatch: undefined, // single packets are what is written down
     onPacket(packet) {
       log({ what: 'from-guest', ...packetFields(packet) });
       session.onPacket(packet);
     },
-    onSpace: () => session.onSpace?.(),
-    onClose() {
+    onClose(reason) {
       log({ what: 'close' });
-      session.onClose?.();
+      session.onClose?.(reason);
     },
   };
+  return standIn(session, own);
 }
 
 function channelWithEar(channel: HostChannel, log: Log): HostChannel {
@@ -151,9 +153,14 @@ function channelWithEar(channel: HostChannel, log: Log): HostChannel {
     },
     memory: memoryWithEar(channel.memory, log),
   };
-  return new Proxy(channel, {
+  return standIn(channel, own);
+}
+
+/** An object with some of its members replaced; the others stay those of the object that they belong to. */
+function standIn<T extends object>(original: T, own: object): T {
+  return new Proxy(original, {
     get(target, name) {
-      if (Object.hasOwn(own, name)) return own[name as keyof HostChannel];
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name) as unknown;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(target) : value;
     },

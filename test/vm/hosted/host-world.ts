@@ -4,10 +4,10 @@
 // The kernel is named by VMBUS_VM_KERNEL. Calls: lab/hosted (the machine), dist/host (the host under test).
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 
-import { type BusService, type HostTrouble, type Provider, QemuHost } from '../../../dist/host/index.js';
-import { FAULT_FILE } from '../hosted-run.js';
+import { type BusService, type HostTrouble, type Provider, QemuHost, Recorder } from '../../../dist/host/index.js';
+import { FAULT_FILE, RECORD_FILE } from '../hosted-run.js';
 import { bootHosted, type HostedOptions } from '../lab/hosted/boot-hosted.js';
 import type { HostedMachine } from '../lab/hosted/hosted-machine.js';
 import type { KernelName } from '../lab/kernel-names.js';
@@ -17,6 +17,8 @@ export interface HostWorld {
   readonly machine: HostedMachine;
   readonly host: QemuHost;
   readonly troubles: readonly HostTrouble[];
+  /** Where what is said is written down, if it is. */
+  readonly recorder: Recorder | undefined;
 }
 
 /** What a suite needs. */
@@ -42,26 +44,37 @@ export async function bootWorld({ devices, services, isStreamed, ...options }: W
   const machine = await bootMachine(options);
   const troubles: HostTrouble[] = [];
   const memory = isStreamed === true ? null : machine.ram;
+  const recorder = startRecorder();
   const host = await QemuHost.start({
-    devices,
+    devices: recorder ? devices.map((device) => recorder.of(device)) : devices,
     stream: machine.link,
-    ...(services ? { services } : {}),
+    ...(services ? { services: recorder ? services.map((service) => recorder.ofService(service)) : services } : {}),
+    ...(recorder ? { recorder } : {}),
     ...(memory ? { memoryFile: memory.path } : {}),
     onTrouble: (trouble) => troubles.push(trouble),
   });
   try {
     await machine.waitForBoot();
   } catch (error) {
-    await endWorld({ machine, host, troubles });
+    await endWorld({ machine, host, troubles, recorder });
     throw error;
   }
-  return { machine, host, troubles };
+  return { machine, host, troubles, recorder };
+}
+
+/** For `--record`. A boot that is void because the emulation failed is written over by the next one. */
+function startRecorder(): Recorder | undefined {
+  const file = process.env[RECORD_FILE];
+  if (file === undefined) return undefined;
+  rmSync(file, { force: true });
+  return new Recorder(file);
 }
 
 /** Ends the machine, then the host. Nothing to do for a world that did not come up: its own error tells. */
 export async function endWorld(world: HostWorld | undefined): Promise<void> {
   await endMachine(world?.machine);
   await world?.host.close();
+  await world?.recorder?.close();
 }
 
 /** Ends a machine, if it came up. */
