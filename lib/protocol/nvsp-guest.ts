@@ -5,6 +5,9 @@
 import { MessageReader, MessageWriter } from './message-fields.js';
 import { type NvspGuestMessage, NvspType, nvspMessageBytes } from './nvsp-messages.js';
 
+/** Bytes of a completion: it is all that a guest sends for each packet that it received. */
+const completionBytes = 8;
+
 /** Types that have a number, and no meaning that anybody uses: chimney offload, deprecated ones, PacketDirect. */
 function isUnused(type: number): boolean {
   return (type >= 109 && type <= 127) || type === 130 || type === 135 || type === 136;
@@ -52,7 +55,7 @@ export function decodeNvspGuestMessage(payload: Uint8Array): NvspGuestMessage {
 
 /** The bytes of a message. @throws RangeError ERR_OUT_OF_RANGE */
 export function encodeNvspGuestMessage(message: NvspGuestMessage): Uint8Array {
-  const fields = new MessageWriter(nvspMessageBytes);
+  const fields = new MessageWriter(message.kind === 'rndisPacketComplete' ? completionBytes : nvspMessageBytes);
   const type = message.kind === 'unused' ? message.type : NvspType[message.kind];
   fields.u32(0, type, 'type');
   switch (message.kind) {

@@ -66,7 +66,7 @@ export const RndisChannel = { data: 0, control: 1 } as const;
 export const noSection = 0xffff_ffff;
 /** Id that guests give their receive buffer. */
 export const receiveBufferId = 0xcafe;
-/** Bytes of every message but the indirection table, as Linux sends them and as hosts of 6.1 do. */
+/** Bytes of every message but the indirection table and a guest's completion, as Linux sends them and as hosts of 6.1 do. */
 export const nvspMessageBytes = 40;
 /** Entries of an indirection table; no other number is allowed. */
 export const indirectionEntries = 16;

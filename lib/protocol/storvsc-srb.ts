@@ -5,7 +5,7 @@
 // for what a CDB and sense data hold.
 
 import { outOfRange } from '../errors.js';
-import { mostCdbBytes, mostSenseBytes, SrbDirection, SrbStatusBit, srbBytes } from './storvsc-numbers.js';
+import { mostCdbBytes, mostSenseBytes, SrbDirection, SrbFlag, SrbStatusBit, srbBytes } from './storvsc-numbers.js';
 import { storageViolation } from './storvsc-violation.js';
 
 /** Where a unit is on its controller, each 8 bits. */
@@ -79,8 +79,10 @@ export function encodeSrb(body: Uint8Array, srb: Omit<Srb, 'cdbLength'>): void {
   putU32(view, 12, srb.transferBytes, 'transferBytes');
   body.set(srb.cdb, 16);
   if (!isNew) return;
-  view.setUint8(38, untagged);
-  view.setUint8(39, simpleQueueAction);
+  if ((srb.flags & SrbFlag.queueActionEnable) !== 0) {
+    view.setUint8(38, untagged);
+    view.setUint8(39, simpleQueueAction);
+  }
   putU32(view, 40, srb.flags, 'flags');
   putU32(view, 44, srb.timeoutSeconds, 'timeoutSeconds');
 }

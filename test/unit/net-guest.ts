@@ -9,6 +9,7 @@ import { encodeGpaRanges, gpaDirectType } from '../../dist/protocol/gpa-direct.j
 import {
   decodeNvspHostMessage,
   encodeNvspGuestMessage,
+  encodeNvspHostMessage,
   type NvspGuestMessage,
   type NvspHostMessage,
   NvspStatus,
@@ -36,7 +37,8 @@ const sendGpadl = 0xe1e11;
 const inband = 6;
 const transferPages = 7;
 const completion = 11;
-export const success = encodeNvspGuestMessage({ kind: 'rndisPacketComplete', status: NvspStatus.success });
+/** How a host completes what it took. */
+export const success = encodeNvspHostMessage({ kind: 'rndisPacketComplete', status: NvspStatus.success });
 
 /** A frame that arrived. */
 export interface ReceivedFrame {
@@ -297,7 +299,8 @@ export class ScriptedNetGuest {
 
   #complete(channel: ScriptedChannel, transactionId: bigint, sections: readonly number[]): void {
     for (const section of sections) this.#sectionsHeld.delete(section);
-    channel.say({ type: completion, transactionId, payload: success });
+    const payload = encodeNvspGuestMessage({ kind: 'rndisPacketComplete', status: NvspStatus.success });
+    channel.say({ type: completion, transactionId, payload });
   }
 
   #page(bytes: Uint8Array): { byteCount: number; byteOffset: number; pages: number[] } {
