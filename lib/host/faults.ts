@@ -2,7 +2,7 @@
 //
 // Things that go wrong on purpose: the faults of one channel, and every kind of ring state and packet that a hostile host
 // could show to a guest, by name.
-// Called by: host-channel.ts; tests and `hv sim` by `malformations`. Calls: ring-end.ts, host-outbox.ts.
+// Called by: host-channel.ts; tests by `malformations`. Calls: ring-end.ts, host-outbox.ts.
 // Source of the ring's rules: include/linux/hyperv.h (struct hv_ring_buffer, struct vmpacket_descriptor).
 
 import { Inspect } from '../native/binding.js';

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // Starts a simulated host in a process of its own, so that its work is not done on the caller's event loop.
-// Called by: `hv --sim`, `hv sim`, `hv demo`, tests, benchmarks. The child is process-main.ts; it dies with this process.
+// Called by: `hv --sim`, `hv sim`, `hv demo`, tests, benchmarks. Calls: child-host.ts. The child is process-main.ts; it dies with this process.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { checkLimits, checkOptionNames } from '../check.js';
-import { invalidType, VmbusError } from '../errors.js';
-import type { ProcessAnswer, ProcessOptions, ProcessRequest } from './process-protocol.js';
+import { invalidType } from '../errors.js';
+import { ChildHost } from './child-host.js';
+import type { EventsOptions } from './event-reader.js';
+import type { HostProcessEvent, ListedDevice, ProcessDevice, ProcessOptions } from './process-protocol.js';
 import type { NamedDevice } from './providers/by-name.js';
 
 /** Options of {@link startHostProcess}. */
@@ -28,25 +27,47 @@ export interface HostProcess extends AsyncDisposable {
   readonly root: string;
   readonly pid: number;
   /** Devices offered at the start. */
-  readonly devices: readonly { readonly name: string; readonly instanceGuid: string }[];
+  readonly devices: readonly ProcessDevice[];
   /** Resolves when the process has ended, for whatever reason, with its exit status (null: killed by a signal). */
   readonly ended: Promise<number | null>;
-  /** Offers one more device. */
-  add(device: NamedDevice | string): Promise<void>;
-  /** Withdraws a device, by provider name, class or instance GUID. */
+  /** Devices offered now. */
+  list(): Promise<readonly ListedDevice[]>;
+  /** Offers one more device. @throws as {@link startHostProcess} */
+  add(device: NamedDevice | string): Promise<ProcessDevice>;
+  /** Withdraws a device, by provider name, class or instance GUID. @throws VmbusError ERR_VMBUS_NO_DEVICE */
   rescind(device: string): Promise<void>;
+  /**
+   * Does something with a device: a verb of its provider, see `providersByName`, with arguments as plain data. Resolves with the
+   * result as plain data; a guest may take its time.
+   * @throws VmbusError ERR_VMBUS_NO_DEVICE; TypeError for an unknown verb or wrong arguments; what the provider's method throws
+   * @example
+   * await host.call('kvp', 'set', 'greeting', 'hello');
+   * const { health } = await host.call('heartbeat', 'state');
+   */
+  call(device: string, verb: string, ...args: readonly unknown[]): Promise<unknown>;
+  /**
+   * What happens on the host: devices and channels that come and go, what devices tell, what guests do wrong. The first reader
+   * is told what happened before, too (the newest 1000 events), any other one what happens from its call on. A reader that
+   * falls behind loses the oldest events and is told how many (`missed`). Ends on abort and with the host; leaving the loop
+   * is enough otherwise. While nobody listens, guests' mistakes are warnings on standard error.
+   * @example
+   * for await (const event of host.events({ signal })) console.log(event.time, event.kind);
+   */
+  events(options?: EventsOptions): AsyncIterableIterator<HostProcessEvent>;
   /** Takes away a device node alone. */
   vanishNode(device: string): Promise<void>;
   /** Brings every attribute up to date now. */
   refresh(): Promise<void>;
-  /** Ends the host; its folder is gone when this resolves. Safe to call twice. */
+  /**
+   * Ends the host; its folder is gone when this resolves. Safe to call twice.
+   * @throws VmbusError ERR_VMBUS_SYSTEM when its recording could not be written
+   */
   close(): Promise<void>;
   /** The same as {@link close}. */
   stop(): Promise<void>;
 }
 
 const startTimeoutMs = 10_000;
-const stopTimeoutMs = 5_000;
 
 /**
  * Starts a host process and waits until it serves its folder.
@@ -55,7 +76,7 @@ const stopTimeoutMs = 5_000;
  * await using host = await startHostProcess({ devices: ['echo'], bound: true });
  */
 export async function startHostProcess(options: HostProcessOptions): Promise<HostProcess> {
-  checkOptionNames(options, ['devices', 'root', 'cpus', 'bound', 'requireMonitor', 'signal', 'timeoutMs']);
+  checkOptionNames(options, ['devices', 'root', 'cpus', 'bound', 'requireMonitor', 'record', 'signal', 'timeoutMs']);
   checkLimits(options);
   // Everything else is checked where it is used, in the child.
   if (!Array.isArray(options.devices)) throw invalidType('options.devices', 'an array of devices', options.devices);
@@ -67,7 +88,7 @@ export async function startHostProcess(options: HostProcessOptions): Promise<Hos
     detached: true,
   });
   const host = new ChildHost(child);
-  const onAbort = (): void => void host.close();
+  const onAbort = (): void => void host.close().catch(() => undefined);
   signal?.addEventListener('abort', onAbort, { once: true });
   void host.ended.then(() => signal?.removeEventListener('abort', onAbort));
   try {
@@ -78,148 +99,4 @@ export async function startHostProcess(options: HostProcessOptions): Promise<Hos
     throw error;
   }
   return host;
-}
-
-interface Waiting {
-  resolve(answer: ProcessAnswer): void;
-  reject(error: Error): void;
-}
-
-class ChildHost implements HostProcess {
-  root = '';
-  devices: HostProcess['devices'] = [];
-  readonly pid: number;
-  readonly ended: Promise<number | null>;
-  readonly #child: ChildProcess;
-  readonly #stdin: Writable;
-  readonly #stdout: Readable;
-  readonly #waiting = new Map<number | undefined, Waiting>();
-  #lastId = 0;
-  #hasEnded = false;
-  /** The child made the folder. */
-  #isRootFresh = false;
-
-  constructor(child: ChildProcess) {
-    const { stdin, stdout, pid } = child;
-    if (!stdin || !stdout) throw new VmbusError('ERR_VMBUS_SYSTEM', 'the host process has no pipes');
-    this.#child = child;
-    this.#stdin = stdin;
-    this.#stdout = stdout;
-    this.pid = pid ?? -1;
-    stdin.on('error', () => undefined);
-    createInterface({ input: stdout }).on('line', (line) => this.#onLine(line));
-    this.ended = new Promise((resolve) => {
-      child.once('error', (cause) => {
-        this.#onEnd(new VmbusError('ERR_VMBUS_SYSTEM', 'cannot start the host process', { cause }));
-        resolve(null);
-      });
-      child.once('close', (status) => {
-        this.#onEnd(new VmbusError('ERR_VMBUS_CLOSED', `the host process ended with status ${status ?? 'none'}`));
-        resolve(status);
-      });
-    });
-  }
-
-  async begin(options: ProcessOptions, timeoutMs: number): Promise<void> {
-    const timeout = new Promise<never>((_, reject) => {
-      const error = new VmbusError('ERR_VMBUS_TIMEOUT', `the host process did not start within ${timeoutMs} ms`, {
-        facts: { timeoutMs },
-      });
-      const timer = setTimeout(() => reject(error), timeoutMs);
-      void this.ended.then(() => clearTimeout(timer));
-      this.#stdout.once('data', () => clearTimeout(timer));
-    });
-    const { root = '', devices = [] } = await Promise.race([this.#ask(undefined, options), timeout]);
-    this.#isRootFresh = options.root === undefined;
-    this.root = root;
-    this.devices = devices;
-    this.#hold(false);
-  }
-
-  async add(device: NamedDevice | string): Promise<void> {
-    await this.#command({ verb: 'add', device });
-  }
-
-  async rescind(device: string): Promise<void> {
-    await this.#command({ verb: 'rescind', device });
-  }
-
-  async vanishNode(device: string): Promise<void> {
-    await this.#command({ verb: 'vanish', device });
-  }
-
-  async refresh(): Promise<void> {
-    await this.#command({ verb: 'refresh' });
-  }
-
-  async close(): Promise<void> {
-    if (this.#hasEnded) return;
-    this.#hold(true);
-    this.#stdin.end();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
-    await this.ended;
-    clearTimeout(timer);
-  }
-
-  async stop(): Promise<void> {
-    await this.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  async #command(request: ProcessRequest): Promise<void> {
-    const id = ++this.#lastId;
-    this.#hold(true);
-    try {
-      await this.#ask(id, { id, ...request });
-    } finally {
-      if (this.#waiting.size === 0) this.#hold(false);
-    }
-  }
-
-  #ask(id: number | undefined, message: object): Promise<ProcessAnswer> {
-    return new Promise((resolve, reject) => {
-      if (this.#hasEnded) {
-        reject(new VmbusError('ERR_VMBUS_CLOSED', 'the host process has ended'));
-        return;
-      }
-      this.#waiting.set(id, { resolve, reject });
-      this.#stdin.write(`${JSON.stringify(message)}\n`);
-    });
-  }
-
-  #onLine(line: string): void {
-    const answer = JSON.parse(line) as ProcessAnswer;
-    const waiting = this.#waiting.get(answer.id);
-    this.#waiting.delete(answer.id);
-    if (answer.error) waiting?.reject(asError(answer.error));
-    else waiting?.resolve(answer);
-  }
-
-  #onEnd(error: Error): void {
-    this.#hasEnded = true;
-    // A child that was killed could not clean up after itself.
-    if (this.#isRootFresh) rmSync(this.root, { recursive: true, force: true });
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
-  }
-
-  /** Whether the child keeps this process alive: only while it owes an answer. */
-  #hold(keep: boolean): void {
-    const verb = keep ? 'ref' : 'unref';
-    this.#child[verb]();
-    for (const pipe of [this.#stdin, this.#stdout]) {
-      if (verb in pipe && typeof pipe[verb as keyof typeof pipe] === 'function')
-        (pipe as unknown as NodeJS.RefCounted)[verb]();
-    }
-  }
-}
-
-/** The error that the child met, with its own code. */
-function asError(error: Readonly<Record<string, unknown>>): Error {
-  const code = String(error.code);
-  const Class = code === 'ERR_OUT_OF_RANGE' ? RangeError : code.startsWith('ERR_INVALID_ARG') ? TypeError : Error;
-  return Object.assign(new Class(String(error.message)), { code });
 }

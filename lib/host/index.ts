@@ -21,12 +21,24 @@ export type {
   VideoResolution,
   VideoSituation,
 } from '../protocol/synth-video.js';
+export type { EventsOptions } from './event-reader.js';
 export { type Malformation, type MalformationName, malformations } from './faults.js';
 export { type HostProcess, type HostProcessOptions, startHostProcess } from './host-process.js';
+export type { PlainError } from './plain.js';
+export type {
+  HostProcessEvent,
+  ListedDevice,
+  ProcessDevice,
+  ProcessOptions,
+  ProviderNews,
+} from './process-protocol.js';
 export {
+  type BareValue,
   makeProvider,
   type NamedDevice,
+  type NamedImage,
   type NamedProvider,
+  type NamedVerb,
   parseNamedDevice,
   providersByName,
 } from './providers/by-name.js';

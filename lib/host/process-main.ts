@@ -1,64 +1,73 @@
 // SPDX-License-Identifier: MIT
 //
 // A simulated host as a process of its own: one JSON line of options on stdin, one JSON line `{ root }` or `{ error }` on
-// stdout; then commands and their answers, a JSON line each. Ends when stdin does, so it never outlives its parent.
-// Started by: host-process.ts.
+// stdout; then commands, their answers and events, a JSON line each. Ends when stdin does, so it never outlives its parent.
+// Started by: host-process.ts. Calls: process-host.ts.
 
 import { createInterface } from 'node:readline';
 
-import { isProcessCommand, type ProcessAnswer, type ProcessCommand, type ProcessOptions } from './process-protocol.js';
-import { makeProvider } from './providers/by-name.js';
-import { SimulatedHost } from './simulated-host.js';
+import { EventLog } from './event-log.js';
+import { plainError } from './plain.js';
+import { ProcessHost } from './process-host.js';
+import {
+  isProcessCommand,
+  type ProcessAnswer,
+  type ProcessCommand,
+  type ProcessNews,
+  type ProcessOptions,
+} from './process-protocol.js';
 
-let host: SimulatedHost | null = null;
+const log = new EventLog((event) => say({ event }));
+let host: ProcessHost | null = null;
+let isEnding = false;
 
-function say(message: ProcessAnswer): void {
+function say(message: ProcessAnswer | ProcessNews): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-function failure(error: unknown): { readonly error: Record<string, unknown> } {
-  const { message, code } =
-    error instanceof Error ? (error as Error & { code?: string }) : { message: String(error), code: undefined };
-  return { error: { message, code: code ?? 'ERR_VMBUS_SYSTEM' } };
-}
-
 async function begin(options: ProcessOptions): Promise<void> {
-  const { devices, ...others } = options;
-  host = await SimulatedHost.start({ ...others, devices: devices.map(makeProvider) });
-  say({ root: host.root, devices: host.devices.map(({ name, instanceGuid }) => ({ name, instanceGuid })) });
-}
-
-function obey(command: ProcessCommand): void {
-  if (!host) throw new Error('the host is not running yet');
-  if (command.verb === 'rescind') host.rescind(command.device);
-  else if (command.verb === 'vanish') host.vanishNode(command.device);
-  else if (command.verb === 'refresh') host.refresh();
-  else host.add(makeProvider(command.device));
-}
-
-async function end(status: number): Promise<void> {
-  await host?.close();
-  process.exit(status);
-}
-
-async function onLine(line: string): Promise<void> {
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(line);
-    if (!host) {
-      await begin(parsed as ProcessOptions);
-      return;
-    }
-    if (!isProcessCommand(parsed)) throw new Error(`not a command: ${line}`);
-    obey(parsed);
-    say({ id: parsed.id });
+    host = await ProcessHost.start(options, log);
+    say({ root: host.root, devices: host.devices });
   } catch (error) {
-    say(isProcessCommand(parsed) ? { id: parsed.id, ...failure(error) } : failure(error));
-    if (!host) await end(1);
+    say({ error: plainError(error) });
+    await end(1);
   }
 }
 
+async function obey({ id, ...request }: ProcessCommand): Promise<void> {
+  try {
+    if (!host) throw new Error('the host is not running yet');
+    const result = await host.obey(request);
+    say(result === undefined ? { id } : { id, result });
+  } catch (error) {
+    say({ id, error: plainError(error) });
+  }
+}
+
+async function end(status: number): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
+  let last = status;
+  try {
+    await host?.close();
+  } catch (error) {
+    say({ error: plainError(error) });
+    last = 1;
+  }
+  process.exit(last);
+}
+
+async function onLine(line: string): Promise<void> {
+  const parsed: unknown = JSON.parse(line);
+  if (!host) await begin(parsed as ProcessOptions);
+  // A guest may take its time for what it is asked: nobody else waits for it.
+  else if (isProcessCommand(parsed)) void obey(parsed);
+}
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+// Who is to be told is gone; stdin says the same.
+process.stdout.on('error', () => void end(0));
 const lines = createInterface({ input: process.stdin });
 let last: Promise<void> = Promise.resolve();
 lines.on('line', (line) => {

@@ -8,14 +8,14 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:net';
 import { availableParallelism } from 'node:os';
 
-import { checkFlag, checkInteger, checkOptionNames, checkText } from '../check.js';
-import { invalidType, invalidValue, VmbusError, type VmbusErrorCode } from '../errors.js';
+import { invalidValue, VmbusError } from '../errors.js';
 import { type Guid, parseGuid } from '../guid.js';
 import { native } from '../native/load.js';
 import { serveControl } from './local/control.js';
 import { LocalDevice } from './local/device.js';
 import { DriverModel } from './local/drivers.js';
 import { forgetAtExit, removeAtExit } from './local/exit.js';
+import { checkHostOptions } from './local/host-options.js';
 import { recordEntry, recordText } from './local/host-record.js';
 import { kernelDrivers, uioDriver } from './local/native-drivers.js';
 import { Numbers } from './local/numbers.js';
@@ -23,11 +23,11 @@ import { probeErrno } from './local/probe.js';
 import type { DeviceSurroundings } from './local/surroundings.js';
 import { Tree } from './local/tree.js';
 import { UeventServer } from './local/uevents.js';
+import { Listeners } from './providers/listeners.js';
 import { checkProvider } from './providers/provider-options.js';
-import type { HostChannel, HostedDevice, HostTrouble, Provider, SimulatedHostOptions } from './types.js';
+import { tellTroubleAnyway } from './trouble.js';
+import type { HostChannel, HostEvent, HostedDevice, HostTrouble, Provider, SimulatedHostOptions } from './types.js';
 
-/** Codes of what only a guest can cause: no reason to end a script that plays the host. */
-const guestMistakes: readonly VmbusErrorCode[] = ['ERR_VMBUS_CORRUPT', 'ERR_VMBUS_PROTOCOL'];
 /** How often attributes of open devices are brought up to date. */
 const refreshMs = 250;
 
@@ -47,6 +47,7 @@ export class SimulatedHost implements AsyncDisposable {
   readonly #cpus: number;
   readonly #controls: Server[] = [];
   readonly #started = new Date();
+  readonly #listeners = new Listeners<HostEvent>();
   #uevents: UeventServer | null = null;
   #refreshTimer: NodeJS.Timeout | null = null;
   #keepAlive: NodeJS.Timeout | null = null;
@@ -55,7 +56,7 @@ export class SimulatedHost implements AsyncDisposable {
 
   /** Makes the root folder; nothing is served before {@link start}. @throws TypeError, VmbusError ERR_VMBUS_SYSTEM */
   constructor(options: SimulatedHostOptions) {
-    checkOptions(options);
+    checkHostOptions(options);
     this.#options = options;
     this.#cpus = options.cpus ?? Math.min(availableParallelism(), 8);
     this.#tree = new Tree(options.root);
@@ -81,6 +82,21 @@ export class SimulatedHost implements AsyncDisposable {
   /** Devices offered now, in the order of their relids. */
   get devices(): readonly HostedDevice[] {
     return [...this.#devices.values()].sort((a, b) => a.relid - b.relid);
+  }
+
+  /** A device, by provider name, class or instance GUID. @throws ERR_VMBUS_NO_DEVICE */
+  device(name: string): HostedDevice {
+    return this.#find(name);
+  }
+
+  /** Answers each event from now on; a function that ends it. What guests do wrong is told to `onTrouble` instead. */
+  subscribe(listener: (event: HostEvent) => void): () => void {
+    return this.#listeners.subscribe(listener);
+  }
+
+  /** The same as an iteration; ends on abort. */
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<HostEvent> {
+    return this.#listeners.events(options);
   }
 
   /** Shows the tree, offers the devices. Call once. */
@@ -189,6 +205,7 @@ export class SimulatedHost implements AsyncDisposable {
     if (this.#devices.has(guid)) throw invalidValue('instanceGuid', "must differ from the other devices'", guid);
     const device = new LocalDevice(provider, guid, this.#surroundings(), (which) => this.#withdraw(which));
     this.#devices.set(guid, device);
+    this.#tell('added', device);
     const autoprobe = !this.#options.bound && this.#tree.read('sys/bus/vmbus/drivers_autoprobe')?.trim() !== '0';
     this.#model.add(device, { autoprobe });
     if (this.#options.bound) this.#bindToUio(device);
@@ -206,6 +223,7 @@ export class SimulatedHost implements AsyncDisposable {
       announce: (event) => this.#uevents?.send(event),
       nextCpu: () => this.#lastCpu++ % this.#cpus,
       openingsChanged: () => this.#watchOpenings(),
+      tell: (event) => this.#listeners.tell(event),
       trouble: (trouble) => this.#trouble(trouble),
     };
   }
@@ -224,7 +242,12 @@ export class SimulatedHost implements AsyncDisposable {
     this.#model.remove(device);
     this.#devices.delete(device.guid);
     device.dispose();
+    this.#tell('withdrawn', device);
     if (!this.#isClosed) this.#record();
+  }
+
+  #tell(kind: 'added' | 'withdrawn', { guid, name, relid }: LocalDevice): void {
+    this.#listeners.tell({ kind, device: guid, name, relid });
   }
 
   #probe(guid: Guid, driver: string): number {
@@ -258,32 +281,12 @@ export class SimulatedHost implements AsyncDisposable {
 
   #trouble(trouble: HostTrouble): void {
     if (this.#options.onTrouble) this.#options.onTrouble(trouble);
-    else if (VmbusError.is(trouble.error) && guestMistakes.includes(trouble.error.code))
-      process.emitWarning(trouble.error);
-    else
-      queueMicrotask(() => {
-        throw trouble.error;
-      });
+    else tellTroubleAnyway(trouble);
   }
 
   #record(): void {
     this.#tree.put(recordEntry, recordText(this.#started, this.#tree.isFresh, this.devices));
   }
-}
-
-/** Linux has no more CPUs than this. */
-const mostCpus = 8192;
-
-function checkOptions(options: SimulatedHostOptions): void {
-  checkOptionNames(options, ['devices', 'root', 'cpus', 'bound', 'requireMonitor', 'onTrouble']);
-  checkText(options.root, 'options.root');
-  if (options.cpus !== undefined) checkInteger(options.cpus, 'options.cpus', 1, mostCpus);
-  checkFlag(options.bound, 'options.bound');
-  checkFlag(options.requireMonitor, 'options.requireMonitor');
-  if (options.onTrouble !== undefined && typeof options.onTrouble !== 'function')
-    throw invalidType('options.onTrouble', 'a function', options.onTrouble);
-  if (!Array.isArray(options.devices)) throw invalidType('options.devices', 'an array of providers', options.devices);
-  for (const [i, provider] of options.devices.entries()) checkProvider(provider, `options.devices[${i}]`);
 }
 
 function closedError(root: string): VmbusError {

@@ -219,6 +219,25 @@ export interface HostTrouble {
   readonly error: unknown;
 }
 
+/** A device or channel that something happened to. */
+export interface HostEventPlace {
+  readonly device: Guid;
+  /** Name of its provider. */
+  readonly name: string;
+  /** Of the device's primary channel, or of the channel concerned. */
+  readonly relid: number;
+}
+
+/** Something that happened on a host. */
+export type HostEvent = HostEventPlace &
+  (
+    | { readonly kind: 'added' | 'withdrawn' }
+    /** A driver of the guest took the device, or was taken off. */
+    | { readonly kind: 'bound' | 'unbound'; readonly driver: string }
+    /** The guest opened or closed a channel; 0 is the primary one. */
+    | { readonly kind: 'opened' | 'closed'; readonly subchannelIndex: number }
+  );
+
 /** Options of a {@link SimulatedHost}. */
 export interface SimulatedHostOptions {
   readonly devices: readonly Provider[];

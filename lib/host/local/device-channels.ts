@@ -98,8 +98,10 @@ export class DeviceChannels {
   /** Ends every opening; subchannels are withdrawn with it, as hosts do when the primary channel closes. */
   close(): void {
     for (const channel of this.#all.reverse()) {
+      const wasOpen = channel.host !== null;
       if (channel.subchannelIndex === 0) channel.close();
       else this.#withdraw(channel);
+      if (wasOpen) this.#tell('closed', channel);
     }
   }
 
@@ -163,7 +165,14 @@ export class DeviceChannels {
       rescind: () => this.#owner.rescind(),
       broke: (error) => this.#around.trouble({ device: guid, relid, provider: provider.name, error }),
     };
-    channel.open(servedNode.attach(channel.ring), seat, (host) => provider.onOpen(host));
+    const end = servedNode.attach(channel.ring);
+    this.#tell('opened', channel);
+    channel.open(end, seat, (host) => provider.onOpen(host));
+  }
+
+  #tell(kind: 'opened' | 'closed', { relid, subchannelIndex }: ChannelRecord): void {
+    const { guid, provider } = this.#owner;
+    this.#around.tell({ kind, device: guid, name: provider.name, relid, subchannelIndex });
   }
 
   #offer(count: number): void {

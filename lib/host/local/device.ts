@@ -103,6 +103,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
     tree.link(`${this.folder}/driver`, `sys/bus/vmbus/drivers/${driver}`);
     tree.link(`sys/bus/vmbus/drivers/${driver}/${this.guid}`, this.folder);
     this.#announce('bind', { DRIVER: driver, MODALIAS: modalias(this.classGuid) });
+    this.#tellDriver('bound', driver);
     this.refresh();
   }
 
@@ -113,6 +114,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
     tree.remove(`${this.folder}/driver`);
     tree.remove(`sys/bus/vmbus/drivers/${driver}/${this.guid}`);
     this.#announce('unbind');
+    this.#tellDriver('unbound', driver);
     this.refresh();
   }
 
@@ -214,6 +216,10 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
   #tidyOverride(): void {
     const { tree } = this.#around;
     if (tree.read(this.#overrideFile)) tree.putInPlace(this.#overrideFile, `${this.override ?? '(null)'}\n`);
+  }
+
+  #tellDriver(kind: 'bound' | 'unbound', driver: string): void {
+    this.#around.tell({ kind, device: this.guid, name: this.name, relid: this.relid, driver });
   }
 
   #announce(action: Uevent['action'], variables: Record<string, string> = {}): void {

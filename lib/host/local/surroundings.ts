@@ -4,7 +4,7 @@
 // Made by: simulated-host.ts. Used by: device.ts, device-channels.ts.
 
 import type { Binding } from '../../native/binding.js';
-import type { HostTrouble } from '../types.js';
+import type { HostEvent, HostTrouble } from '../types.js';
 import type { Numbers } from './numbers.js';
 import type { Tree } from './tree.js';
 import type { Uevent } from './uevents.js';
@@ -21,5 +21,6 @@ export interface DeviceSurroundings {
   nextCpu(): number;
   /** A device was opened or closed. */
   openingsChanged(): void;
+  tell(event: HostEvent): void;
   trouble(trouble: HostTrouble): void;
 }

@@ -13,7 +13,7 @@ import { diskOptions, type UnitOptions } from './storvsp/disk-choice.js';
 import { StorageDevice } from './storvsp/storage-device.js';
 import type { IdeOptions, ScsiOptions, ScsiProvider, StorageProvider } from './storvsp/types.js';
 
-const common = ['newestVersion', 'ringBytes', 'name'] as const;
+const common = ['newestVersion', 'monitorId', 'ringBytes', 'name'] as const;
 const mostSubchannels = 64;
 const enumerateFlag = 0x1;
 
@@ -59,6 +59,7 @@ export function scsi(options: ScsiOptions = {}): ScsiProvider {
     newestVersion: newestVersionOf(options),
     maxSubchannels: subchannels,
     instanceGuid: instanceGuid === undefined ? undefined : parseGuid(instanceGuid, 'instanceGuid'),
+    monitorId: options.monitorId,
     ringBytes: options.ringBytes,
     isHome: ({ path, target }) => path === 0 && target === 0,
   });
@@ -86,6 +87,7 @@ export function ide(options: IdeOptions = {}): StorageProvider {
     newestVersion: newestVersionOf(options),
     maxSubchannels: 0,
     instanceGuid: ideInstanceGuid(place),
+    monitorId: options.monitorId,
     ringBytes: options.ringBytes,
     offer: { flags: enumerateFlag, userData: ideUserData(place) },
     // Guests say path 0, whatever the channel is.

@@ -4,7 +4,9 @@
 // channels. What is recorded can be replayed without the guest: replay.ts.
 // Called by: scripts, `hv sim --record`, the tests with real kernels. Calls: format.ts.
 
+import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 
 import { VmbusError } from '../../errors.js';
@@ -46,6 +48,17 @@ export class Recorder implements AsyncDisposable {
     this.#file.write(`${JSON.stringify(head)}\n`);
   }
 
+  /** Begins a recording whose file is there. @throws VmbusError ERR_VMBUS_SYSTEM when it cannot be made, or was there before */
+  static async open(path: string): Promise<Recorder> {
+    const recorder = new Recorder(path);
+    try {
+      await once(recorder.#file, 'open');
+      return recorder;
+    } catch (error) {
+      throw recorder.#unwritten(error);
+    }
+  }
+
   /** The provider, with an ear at each of its channels. Packets come one by one, so it is not for measuring. */
   of<P extends Provider>(provider: P): P {
     const onOpen = (channel: HostChannel): ProviderSession => {
@@ -75,17 +88,30 @@ export class Recorder implements AsyncDisposable {
     try {
       await finished(this.#file);
     } catch (error) {
-      const cause = this.#failure ?? error;
-      throw new VmbusError('ERR_VMBUS_SYSTEM', `the recording ${this.path} could not be written`, {
-        path: this.path,
-        cause,
-        hint: 'name a file that does not exist yet, in a folder that can be written',
-      });
+      throw this.#unwritten(this.#failure ?? error);
     }
+  }
+
+  /** Gives the recording up: its file is removed. */
+  async discard(): Promise<void> {
+    await this.close();
+    await rm(this.path, { force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #unwritten(cause: unknown): VmbusError {
+    const { path } = this;
+    const { code = 'EIO' } = cause as NodeJS.ErrnoException;
+    const what = code === 'EEXIST' ? 'is there already' : `cannot be written: ${code}`;
+    return new VmbusError('ERR_VMBUS_SYSTEM', `the recording ${path} ${what}`, {
+      path,
+      cause,
+      errnoName: code,
+      hint: 'name a file that does not exist yet, in a folder that can be written',
+    });
   }
 
   #logOf(device: string, channel: number): Log {

@@ -84,7 +84,7 @@ export function chooseDisk(options: DiskOptions, argument: string): DiskSource {
   if (typeof file !== 'string' || file === '') throw invalidType(`${argument}.file`, 'the path of a file', file);
   const createBytes = sizeMegabytes === undefined ? null : sizeMegabytes * megabyte;
   // Not opened yet, but a name that is wrong is told at once.
-  checkFile(file, createBytes);
+  checkFile(file, { readonly: isReadonly, createBytes });
   const opening = { blockBytes, readonly: isReadonly, ...(createBytes === null ? {} : { createBytes }) };
   return fileSource(file, opening);
 }

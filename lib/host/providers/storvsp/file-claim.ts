@@ -5,7 +5,7 @@
 // Called by: file-disk.ts, disk-choice.ts. Linux only: open(2) with O_EXCL on a block device fails while it is mounted, swapped to
 // or part of another device.
 
-import { constants, type Stats, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 
 import { VmbusError, type VmbusErrorCode } from '../../../errors.js';
@@ -33,10 +33,10 @@ export interface ClaimOptions {
 const claims = new Map<string, number>();
 
 /**
- * Looks whether a file can be a disk, without opening it.
- * @throws VmbusError ERR_VMBUS_NODE_KIND, ERR_VMBUS_PERMISSION, ERR_VMBUS_SYSTEM
+ * Looks whether a file can be a disk, and lets go of it again.
+ * @throws VmbusError ERR_VMBUS_IN_USE, ERR_VMBUS_NODE_KIND, ERR_VMBUS_PERMISSION, ERR_VMBUS_SYSTEM
  */
-export function checkFile(path: string, createBytes: number | null): void {
+export function checkFile(path: string, { readonly, createBytes }: ClaimOptions): void {
   let stats: Stats;
   try {
     stats = statSync(path);
@@ -46,11 +46,23 @@ export function checkFile(path: string, createBytes: number | null): void {
   }
   checkKind(path, stats);
   checkSize(path, stats, createBytes);
+  checkAccess(path, stats, readonly);
+}
+
+function checkAccess(path: string, stats: Stats, readonly: boolean): void {
+  const { R_OK, W_OK, O_RDONLY, O_EXCL, O_NONBLOCK } = constants;
+  try {
+    accessSync(path, readonly ? R_OK : R_OK | W_OK);
+    // Only an attempt tells whether the kernel has another use for a device. For reading: nobody takes note of that.
+    if (stats.isBlockDevice()) closeSync(openSync(path, O_RDONLY | O_EXCL | O_NONBLOCK));
+  } catch (error) {
+    throw refused(path, error, 'open');
+  }
 }
 
 /** Opens a file as a disk. @throws VmbusError ERR_VMBUS_IN_USE, ERR_VMBUS_NODE_KIND, ERR_VMBUS_PERMISSION, ERR_VMBUS_SYSTEM */
 export async function claimFile(path: string, options: ClaimOptions): Promise<FileClaim> {
-  checkFile(path, options.createBytes);
+  checkFile(path, options);
   const file = await openFile(path, options);
   let key: string | null = null;
   try {
@@ -160,7 +172,7 @@ function once(run: () => Promise<void>): () => Promise<void> {
 }
 
 const reasons: Readonly<Record<string, readonly [VmbusErrorCode, string]>> = {
-  ENOENT: ['ERR_VMBUS_SYSTEM', 'make one first: `truncate -s 1G FILE`, or say how large it shall be'],
+  ENOENT: ['ERR_VMBUS_SYSTEM', 'make one first: `truncate -s 1G FILE`, or say how large it shall be (sizeMegabytes)'],
   EACCES: ['ERR_VMBUS_PERMISSION', 'use a file that you may write, or readonly'],
   EPERM: ['ERR_VMBUS_PERMISSION', 'use a file that you may write, or readonly'],
   EROFS: ['ERR_VMBUS_PERMISSION', 'its file system is read-only: use readonly'],
@@ -173,7 +185,7 @@ function refused(path: string, error: unknown, syscall: string): VmbusError {
   const [code, hint] = reasons[name] ?? ['ERR_VMBUS_SYSTEM', 'look at the file: `ls -l FILE`'];
   return new VmbusError(code, `cannot use ${path} as a disk: ${name}`, {
     path,
-    hint,
+    hint: hint.replace('FILE', path),
     syscall,
     errnoName: name,
     ...(typeof errno === 'number' ? { errno: Math.abs(errno) } : {}),

@@ -20,6 +20,7 @@ export interface StorageDevicePlan extends NegotiationPlan {
   readonly name: string;
   readonly classGuid: Guid;
   readonly instanceGuid?: Guid | undefined;
+  readonly monitorId?: number | undefined;
   readonly ringBytes?: number | undefined;
   readonly offer?: OfferDetails;
   /** Whether units can be at a path and target. */
@@ -34,6 +35,7 @@ export class StorageDevice implements ScsiProvider {
   readonly name: string;
   readonly classGuid: Guid;
   readonly instanceGuid?: Guid;
+  readonly monitorId?: number;
   readonly ringBytes?: number;
   readonly offer?: OfferDetails;
   readonly #controller: Controller;
@@ -42,6 +44,7 @@ export class StorageDevice implements ScsiProvider {
     this.name = plan.name;
     this.classGuid = plan.classGuid;
     if (plan.instanceGuid !== undefined) this.instanceGuid = plan.instanceGuid;
+    if (plan.monitorId !== undefined) this.monitorId = plan.monitorId;
     if (plan.ringBytes !== undefined) this.ringBytes = plan.ringBytes;
     if (plan.offer !== undefined) this.offer = plan.offer;
     this.#controller = new Controller(plan, plan.isHome);

@@ -11,6 +11,8 @@ import type { StorageState } from './negotiation.js';
 interface StorageOptions extends DiskOptions {
   /** Highest protocol version accepted, major in the upper byte. Default 6.2 = 0x602. */
   readonly newestVersion?: number;
+  /** Makes the channel a fast one. */
+  readonly monitorId?: number;
   /** Size of one ring with its header page, in bytes. Default: as the guest's kernel has it. */
   readonly ringBytes?: number;
   /** Name that commands know the device by. Default `scsi` or `ide`. */
