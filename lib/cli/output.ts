@@ -64,7 +64,12 @@ export class Output {
 
   /** One record of a stream of records, on one line. */
   record(schema: string, fields: Readonly<Record<string, unknown>>): void {
-    this.line(JSON.stringify({ schema, ...fields }, plain));
+    this.line(this.recordText(schema, fields));
+  }
+
+  /** The line of such a record. */
+  recordText(schema: string, fields: Readonly<Record<string, unknown>>): string {
+    return JSON.stringify({ schema, ...fields }, plain);
   }
 
   /** Something the reader should know, beside the result: to standard error, and only in text. */

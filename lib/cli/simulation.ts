@@ -3,7 +3,7 @@
 // Starts the simulated host behind `--sim`, `hv sim` and `hv demo`: a process of its own, so that the host's work is not
 // done on the loop of what is measured.
 
-import type { HostProcess } from '../host/index.js';
+import type { HostProcess, ProcessOptions } from '../host/index.js';
 import { startHostProcess } from '../host/index.js';
 
 /** A running host. */
@@ -22,12 +22,8 @@ export const demoDevices: readonly string[] = defaultDevices.map((name) =>
 );
 
 /** How a host is started. */
-export interface SimulationOptions {
+export interface SimulationOptions extends Partial<ProcessOptions> {
   readonly signal: AbortSignal;
-  /** `NAME` or `NAME:option=value,…`, as `hv sim --list` has them. */
-  readonly devices?: readonly string[];
-  /** Folder to serve; a fresh one where left out. */
-  readonly root?: string;
 }
 
 /**
@@ -37,8 +33,8 @@ export interface SimulationOptions {
 export async function startSimulation({
   signal,
   devices = defaultDevices,
-  root,
+  ...others
 }: SimulationOptions): Promise<Simulation> {
   signal.throwIfAborted();
-  return startHostProcess({ devices, ...(root === undefined ? {} : { root }) });
+  return startHostProcess({ devices, ...others });
 }
