@@ -7,6 +7,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { messagesOf } from './wire/recording.mjs';
+import { saveReplays } from './wire/replays.mjs';
 import { VectorSet } from './wire/vector-set.mjs';
 
 const folder = path.resolve(import.meta.dirname, '..', 'test', 'fixtures', 'wire');
@@ -29,6 +30,7 @@ for (const file of positionals.toSorted()) {
   const before = vectors.size;
   for await (const message of messagesOf(file)) vectors.add(message, release);
   vectors.endRecording();
-  console.log(`${path.basename(file)}: ${vectors.size - before} new`);
+  const replays = await saveReplays(file, release, path.join(folder, 'replay'));
+  console.log(`${path.basename(file)}: ${[`${vectors.size - before} new`, ...replays].join(', ')}`);
 }
 for (const line of vectors.save(folder)) console.log(line);

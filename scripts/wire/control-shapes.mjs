@@ -38,6 +38,8 @@ function detailOf(kind, bytes) {
   switch (kind) {
     case 'initiateContact':
       return `version ${bytes.readUInt16LE(10)}.${bytes.readUInt16LE(8)}`;
+    case 'versionResponse':
+      return bytes[8] === 1 ? 'accepted' : 'refused';
     case 'offer': {
       const flags = bytes.readUInt16LE(56);
       const traits = {

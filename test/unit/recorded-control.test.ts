@@ -50,6 +50,15 @@ describeRecorded('control', {
       monitorToGuest: 0x1f00_1000,
       monitorToHost: 0x1f00_0000,
     },
+    // It may have feature flags at 20, which are zero here. Our host refuses it, and the kernel goes down to 5.3.
+    'guest initiateContact version 6.0': {
+      type: 14,
+      version: 0x6_0000,
+      processor: 0,
+      sint: 2,
+      monitorToGuest: 0x4d9_4000,
+      monitorToHost: 0x4d9_5000,
+    },
     'guest requestOffers 8 bytes': { type: 3 },
     'guest gpadlHeader whole': {
       type: 8,
@@ -80,7 +89,8 @@ describeRecorded('control', {
     },
   },
   made: {
-    'host versionResponse 16 bytes': host.encodeVersionResponse(true, 4),
+    'host versionResponse accepted': host.encodeVersionResponse(true, 4),
+    'host versionResponse refused': host.encodeVersionResponse(false, 0),
     'host offer flags 0': host.encodeOffer({ ...card, ...offer }),
     'host offer flags 0 subchannel': host.encodeOffer({
       ...card,

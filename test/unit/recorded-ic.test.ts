@@ -5,6 +5,7 @@
 // hv_kvp_msg and hv_vss_msg of Linux.
 
 import assert from 'node:assert/strict';
+import { decodeFcopy, encodeFcopy } from '../../dist/protocol/fcopy.js';
 import { decodeHeartbeat, encodeHeartbeat } from '../../dist/protocol/heartbeat.js';
 import { decodeIcMessage, encodeIcMessage, encodeIcReply } from '../../dist/protocol/ic.js';
 import {
@@ -134,5 +135,21 @@ describeRecorded('vss', {
     'host request 5.0 freeze': { ...frame, type: 5, version: 0x5_0000, flags: asks, body: freeze },
     'guest answer 5.0 freeze': { ...frame, type: 5, version: 0x5_0000, flags: answers, body: freeze },
     'guest answer 5.0 thaw': { ...frame, type: 5, version: 0x5_0000, flags: answers, body: thaw },
+  },
+});
+
+const start = { kind: 'start', name: 'file', path: '/var/tmp/a/b', flags: 2, sizeBytes: 0x10_0005n };
+describeRecorded('fcopy', {
+  ...inFrame(decodeFcopy, encodeFcopy),
+  fields: {
+    'host request 1.1 operation 0': { ...frame, type: 7, version: 0x1_0001, flags: asks, body: start },
+    'guest answer 1.1 operation 0 status 80004005': {
+      ...frame,
+      type: 7,
+      version: 0x1_0001,
+      status: 0x8000_4005,
+      flags: answers,
+      body: start,
+    },
   },
 });

@@ -3,6 +3,8 @@
 // What a recording is made of: a line of JSON for each thing that happened, bytes in hexadecimal.
 // Used by: recorder.ts, replay.ts. Version 1; readers ignore lines of a kind that they do not know.
 
+import type { GuestRange } from '../types.js';
+
 /** First line of a recording. */
 export interface RecordingHead {
   readonly recording: 'vmbus';
@@ -70,6 +72,11 @@ export type ChannelEvent = PacketLine | MemoryLine | BufferLine | OpenLine | Clo
 export type RecordingLine =
   | (ChannelEvent & { readonly ms: number; readonly device: string; readonly channel: number })
   | (ControlLine & { readonly ms: number });
+
+/** Ranges as a line has them. */
+export function placesOf(ranges: readonly GuestRange[]): [number, number][] {
+  return ranges.map(({ address, length }) => [address, length]);
+}
 
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

@@ -13,7 +13,6 @@ import { VmbusError } from '../../errors.js';
 import type {
   BusService,
   GuestMemory,
-  GuestRange,
   HostChannel,
   HostPacket,
   HostSendOptions,
@@ -22,7 +21,7 @@ import type {
   ServiceBus,
   SharedBuffer,
 } from '../types.js';
-import { type ChannelEvent, type ControlLine, type RecordingHead, toHex } from './format.js';
+import { type ChannelEvent, type ControlLine, placesOf, type RecordingHead, toHex } from './format.js';
 
 /**
  * A recording that is being made.
@@ -194,16 +193,14 @@ function standIn<T extends object>(original: T, own: object): T {
 }
 
 function memoryWithEar(memory: GuestMemory, log: Log): GuestMemory {
-  const places = (ranges: readonly GuestRange[]): [number, number][] =>
-    ranges.map(({ address, length }) => [address, length]);
   return {
     async read(ranges) {
       const bytes = await memory.read(ranges);
-      log({ what: 'memory-read', at: places(ranges), bytes: toHex(bytes) });
+      log({ what: 'memory-read', at: placesOf(ranges), bytes: toHex(bytes) });
       return bytes;
     },
     async write(ranges, bytes) {
-      log({ what: 'memory-written', at: places(ranges), bytes: toHex(bytes) });
+      log({ what: 'memory-written', at: placesOf(ranges), bytes: toHex(bytes) });
       await memory.write(ranges, bytes);
     },
     buffer(gpadl) {

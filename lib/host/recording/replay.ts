@@ -11,13 +11,22 @@ import { parseGuid } from '../../guid.js';
 import type {
   ChannelFaults,
   GuestMemory,
+  GuestRange,
   HostChannel,
   HostSendOptions,
   Provider,
   ProviderSession,
   SharedBuffer,
 } from '../types.js';
-import { type ChannelEvent, fromHex, type PacketLine, type RecordingLine, toHex } from './format.js';
+import {
+  type ChannelEvent,
+  fromHex,
+  type MemoryLine,
+  type PacketLine,
+  placesOf,
+  type RecordingLine,
+  toHex,
+} from './format.js';
 
 /** One opening of a channel in a recording. */
 export interface RecordedChannel {
@@ -37,6 +46,10 @@ export interface Replayed {
   readonly sent: readonly PacketLine[];
   /** Packets that it had sent when it was recorded. */
   readonly recorded: readonly PacketLine[];
+  /** What the provider wrote into the guest's memory, in order. */
+  readonly written: readonly MemoryLine[];
+  /** What it had written when it was recorded. */
+  readonly recordedWritten: readonly MemoryLine[];
 }
 
 /** The channels of a recording, in the order in which they were opened. @throws VmbusError ERR_VMBUS_PROTOCOL for a file that is none */
@@ -84,11 +97,20 @@ export async function replay(
   }
   await channel.hasSaidAllBefore(recording.events.length, timeoutMs);
   channel.close(session);
-  return { sent: channel.sent, recorded: recording.events.filter(isSent) };
+  return {
+    sent: channel.sent,
+    recorded: recording.events.filter(isSent),
+    written: channel.memory.written,
+    recordedWritten: recording.events.filter(isWritten),
+  };
 }
 
 function isSent(event: ChannelEvent): event is PacketLine {
   return event.what === 'to-guest';
+}
+
+function isWritten(event: ChannelEvent): event is MemoryLine {
+  return event.what === 'memory-written';
 }
 
 /** A channel whose guest is a recording. */
@@ -98,7 +120,7 @@ class ReplayChannel implements HostChannel {
   readonly subchannelIndex: number;
   readonly maxPayloadBytes: number;
   readonly openData: Uint8Array;
-  readonly memory: GuestMemory;
+  readonly memory: ReplayMemory;
   readonly sent: PacketLine[] = [];
   readonly #events: readonly ChannelEvent[];
   #heard: (() => void) | null = null;
@@ -179,6 +201,7 @@ class ReplayChannel implements HostChannel {
 class ReplayMemory implements GuestMemory {
   readonly #reads = new Map<string, string[]>();
   readonly #sizes = new Map<number, number>();
+  readonly written: MemoryLine[] = [];
 
   constructor(events: readonly ChannelEvent[]) {
     for (const event of events) {
@@ -189,18 +212,14 @@ class ReplayMemory implements GuestMemory {
     }
   }
 
-  async read(ranges: Parameters<GuestMemory['read']>[0]): Promise<Uint8Array> {
+  async read(ranges: readonly GuestRange[]): Promise<Uint8Array> {
     const length = ranges.reduce((sum, range) => sum + range.length, 0);
-    return this.#take(
-      keyOf(
-        undefined,
-        ranges.map((range) => [range.address, range.length]),
-      ),
-      length,
-    );
+    return this.#take(keyOf(undefined, placesOf(ranges)), length);
   }
 
-  async write(): Promise<void> {}
+  async write(ranges: readonly GuestRange[], bytes: Uint8Array): Promise<void> {
+    this.#write({ at: placesOf(ranges), bytes: toHex(bytes) });
+  }
 
   buffer(gpadl: number): SharedBuffer | null {
     const sizeBytes = this.#sizes.get(gpadl) ?? -1;
@@ -208,8 +227,12 @@ class ReplayMemory implements GuestMemory {
     return {
       sizeBytes,
       read: async (offset, length) => this.#take(keyOf(gpadl, offset), length),
-      write: async () => undefined,
+      write: async (at, bytes) => this.#write({ gpadl, at, bytes: toHex(bytes) }),
     };
+  }
+
+  #write(line: Omit<MemoryLine, 'what'>): void {
+    this.written.push({ what: 'memory-written', ...line });
   }
 
   #take(key: string, length: number): Uint8Array {

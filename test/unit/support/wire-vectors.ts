@@ -150,8 +150,11 @@ function assertSameBytes({ name, payload }: WireVector, encoded: Uint8Array, unk
   assert.equal(hex(padded), hex(expected), name);
 }
 
+/** For comparing and for people: long runs of zeros are counted. */
 function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
+  return Buffer.from(bytes)
+    .toString('hex')
+    .replace(/(?:00){12,}/g, (zeros) => ` 00*${zeros.length / 2} `);
 }
 
 function hasKind(message: unknown): message is { readonly kind: string } {
