@@ -197,6 +197,8 @@ export function unpack(debs, to) {
   const partial = `${to}.${process.pid}.partial`;
   fs.mkdirSync(partial, { recursive: true });
   for (const deb of debs) execFileSync('dpkg-deb', ['-x', deb, partial], quiet);
+  const now = new Date();
+  fs.utimesSync(partial, now, now); // dpkg-deb gives it the package's date, and what looks unused for long is pruned
   try {
     fs.renameSync(partial, to);
   } catch (error) {
