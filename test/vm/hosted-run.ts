@@ -9,7 +9,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Tally, tallyOf } from './outcomes.js';
-import { type Boot, suiteSeconds } from './plan.js';
+import { type Boot, flavourOf, suiteSeconds } from './plan.js';
 
 export interface HostedRun {
   readonly size: 'quick' | 'full';
@@ -26,7 +26,8 @@ export const RECORD_FILE = 'VMBUS_VM_RECORD_FILE';
 const compiled = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** One run in a process of its own. @returns also why it is void, if the emulated processor failed */
-async function runOnce({ kernel, suites: [suite] }: Boot, { size, signal, recordTo }: HostedRun) {
+async function runOnce(boot: Boot, { size, signal, recordTo }: HostedRun) {
+  const [suite] = boot.suites;
   if (suite === undefined) throw new Error('a boot without a suite');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vmbus-hosted-'));
   const report = path.join(folder, 'report');
@@ -40,7 +41,8 @@ async function runOnce({ kernel, suites: [suite] }: Boot, { size, signal, record
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
         ...process.env,
-        VMBUS_VM_KERNEL: kernel,
+        VMBUS_VM_KERNEL: boot.kernel,
+        VMBUS_VM_FLAVOUR: flavourOf(boot),
         VMBUS_VM_SIZE: size,
         [FAULT_FILE]: fault,
         ...(recordTo === undefined ? {} : { [RECORD_FILE]: recordTo }),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Decides which boots a run consists of: one per kernel for all suites that share, one for each that does not.
 // Called by suite-runner.ts and suite-command.ts.
-import type { KernelName } from './lab/kernel-names.js';
+import type { KernelFlavour, KernelName } from './lab/kernel-names.js';
 import type { Suite } from './suites.js';
 
 export interface Selection {
@@ -52,6 +52,10 @@ export function planBoots(suites: readonly Suite[], selection: Selection): Boot[
     return [shared, ...own].filter((group) => group.length > 0).map((group) => ({ kernel, suites: group }));
   });
 }
+
+/** Which of Debian's builds of the kernel a boot needs. */
+export const flavourOf = ({ kernel, suites }: Boot): KernelFlavour =>
+  suites.some(({ generic }) => generic?.includes(kernel)) ? 'generic' : 'cloud';
 
 /** Limit for a suite; one on our own host boots its guest within it. */
 export function suiteSeconds({ timeoutSeconds = DEFAULT_SUITE_SECONDS, boot }: Suite, size: 'quick' | 'full'): number {

@@ -8,9 +8,17 @@ import { GUEST_ROOT, projectFiles } from './guest-project.js';
 import { type HostedRun, runHosted } from './hosted-run.js';
 import { labFolder, prune } from './lab/cache.js';
 import type { IncludedPath } from './lab/job.js';
-import { type KernelName, type Lab, LabFailure, LabUnavailable, prepareLab, runInGuest } from './lab/lab.js';
+import {
+  type KernelFlavour,
+  type KernelName,
+  type Lab,
+  LabFailure,
+  LabUnavailable,
+  prepareLab,
+  runInGuest,
+} from './lab/lab.js';
 import { type Counts, NOTHING, sum, type Tally, tallyOf } from './outcomes.js';
-import { type Boot, bootTimeoutMs, planBoots, type Selection } from './plan.js';
+import { type Boot, bootTimeoutMs, flavourOf, planBoots, type Selection } from './plan.js';
 import { suiteCommand } from './suite-command.js';
 import { SUITES } from './suites.js';
 
@@ -83,11 +91,14 @@ async function runKernel(kernel: KernelName, boots: readonly Boot[], options: Ke
   const started = Date.now();
   let counts = NOTHING;
   let labBroke = false;
-  let release = '';
+  const labs = new Map<KernelFlavour, Lab>();
   try {
-    const lab = await prepareLab(kernel, { refresh: options.refresh, note });
-    release = lab.release;
-    for (const boot of boots) counts = sum(counts, await runBoot(boot, lab, options));
+    for (const boot of boots) {
+      const flavour = flavourOf(boot);
+      const lab = labs.get(flavour) ?? (await prepareLab(kernel, { flavour, refresh: options.refresh, note }));
+      labs.set(flavour, lab);
+      counts = sum(counts, await runBoot(boot, lab, options));
+    }
   } catch (error) {
     if (error instanceof LabUnavailable || options.signal.aborted) throw error;
     labBroke = true;
@@ -98,8 +109,9 @@ async function runKernel(kernel: KernelName, boots: readonly Boot[], options: Ke
     );
   }
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  const releases = [...labs.values()].map(({ release }) => release).join(', ');
   say(
-    `kernel ${kernel.padEnd(4)} ${release}: ${counts.passed} ok, ${counts.failed} not ok, ${counts.skipped} left out, ${boots.length} boots, ${seconds} s` +
+    `kernel ${kernel.padEnd(4)} ${releases}: ${counts.passed} ok, ${counts.failed} not ok, ${counts.skipped} left out, ${boots.length} boots, ${seconds} s` +
       `${labBroke ? ' (the lab broke)' : ''}`,
   );
   return { ...counts, labBroke };

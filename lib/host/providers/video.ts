@@ -77,9 +77,10 @@ export interface VideoProvider extends SynthProvider<VideoEvent> {
 }
 
 /**
- * A screen. Linux's drivers reserve video memory in the memory-mapped window of the bus before they tell where it is. A machine
- * of QEMU has no such window: there the drivers agree on a version and on resolutions, then give up ("Failed to allocate mmio")
- * and close. Pictures come from guests that name ordinary memory of theirs.
+ * A screen. Linux's hyperv_drm reserves video memory in the memory-mapped window of the bus before it tells where that is. A machine
+ * of QEMU has no such window: there it agrees on a version and on resolutions, then gives up ("Failed to allocate mmio") and
+ * closes, unless an ACPI table of yours makes a window (`-acpitable`). Pictures are read where video memory is memory of the
+ * machine, so let the window be some: the end of it, with the kernel parameter `mem=`.
  * @throws TypeError, RangeError for options that make no sense
  * @example
  * const screen = video({ resolutions: [{ width: 1024, height: 768 }] });

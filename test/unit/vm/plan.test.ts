@@ -2,7 +2,7 @@
 // Proves which boots a run of the vm tier consists of.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Boot, planBoots, type Selection } from '../../vm/plan.js';
+import { type Boot, flavourOf, planBoots, type Selection } from '../../vm/plan.js';
 import type { Suite } from '../../vm/suites.js';
 
 const SUITES: readonly Suite[] = [
@@ -11,7 +11,7 @@ const SUITES: readonly Suite[] = [
   { name: 'crash', kernels: ['7'], boot: 'own', size: 'quick' },
   { name: 'stress', kernels: ['7'], boot: 'shared', size: 'full' },
   { name: 'patience', kernels: ['6.12'], boot: 'own', size: 'quick', slow: true },
-  { name: 'disks', kernels: ['6.1'], boot: 'hosted', size: 'quick' },
+  { name: 'disks', kernels: ['6.1'], boot: 'hosted', size: 'quick', generic: ['6.1', '7'] },
 ];
 const EVERYTHING: Selection = { kernels: ['6.1', '6.12', '7'], size: 'quick', slow: false, only: [] };
 
@@ -56,4 +56,10 @@ test('a name that no suite has is refused, with the names there are', () => {
     () => planBoots(SUITES, { ...EVERYTHING, only: ['bsu'] }),
     /no such suite: bsu; there are bus, channel, crash/,
   );
+});
+
+test('a boot gets the big flavour of its kernel only where its suite needs it', () => {
+  const boots = planBoots(SUITES, { ...EVERYTHING, kernels: ['6.1'] });
+
+  assert.deepEqual(boots.map(flavourOf), ['cloud', 'generic']);
 });

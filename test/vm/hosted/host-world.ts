@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A Debian kernel on our own host, for the suites in this folder: booted once a file, with everything that a suite plays.
-// The kernel is named by VMBUS_VM_KERNEL. Calls: lab/hosted (the machine), dist/host (the host under test).
+// The kernel is named by VMBUS_VM_KERNEL and VMBUS_VM_FLAVOUR. Calls: lab/hosted (the machine), dist/host (the host under test).
 
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { type BusService, type HostTrouble, type Provider, QemuHost, Recorder } 
 import { FAULT_FILE, RECORD_FILE } from '../hosted-run.js';
 import { bootHosted, type HostedOptions } from '../lab/hosted/boot-hosted.js';
 import type { HostedMachine } from '../lab/hosted/hosted-machine.js';
-import type { KernelName } from '../lab/kernel-names.js';
+import type { KernelFlavour, KernelName } from '../lab/kernel-names.js';
 
 /** A guest and its host. */
 export interface HostWorld {
@@ -30,13 +30,15 @@ export interface WorldOptions extends Omit<HostedOptions, 'kernel'> {
 }
 
 export const kernel: KernelName = (process.env.VMBUS_VM_KERNEL ?? '6.12') as KernelName;
+/** The runner tells what the table of suites says; a suite that is started by hand gets the small one. */
+const flavour: KernelFlavour = (process.env.VMBUS_VM_FLAVOUR ?? 'cloud') as KernelFlavour;
 
 /** True for the sizes that the full run has, false for small ones. */
 export const isFullSize = process.env.VMBUS_VM_SIZE === 'full';
 
 /** A machine that waits for its host. */
 export function bootMachine(options: Omit<HostedOptions, 'kernel'>): Promise<HostedMachine> {
-  return bootHosted({ ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
+  return bootHosted({ flavour, ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
 }
 
 /** Boots; resolves when the guest has loaded its modules. */

@@ -6,7 +6,7 @@ import { attempt, type GuestResult, type GuestRun } from './attempt.js';
 import { labFolder } from './cache.js';
 import { jobArchive } from './job.js';
 import { Kernel } from './kernel.js';
-import type { KernelName } from './kernel-names.js';
+import type { KernelFlavour, KernelName } from './kernel-names.js';
 import { hyperVByKvm, type Lab, machineFor } from './machine.js';
 import { provisionKernel, provisionQemu } from './provision.js';
 import { inTree } from './qemu-arguments.js';
@@ -14,13 +14,15 @@ import { withRetries } from './retry.js';
 import { hasSnapshot, snapshotFile } from './snapshot.js';
 
 export { type GuestResult, type GuestRun, LabFailure } from './attempt.js';
-export type { KernelName } from './kernel-names.js';
+export type { KernelFlavour, KernelName } from './kernel-names.js';
 export type { Lab } from './machine.js';
 export { LabUnavailable } from './provision.js';
 
 /** The kernel of the outer machine, and thus the one that is always fetched. */
 const OUTER_KERNEL: KernelName = '6.12';
 export interface LabOptions {
+  /** Which of Debian's builds of the kernel; `cloud` if left out. */
+  readonly flavour?: KernelFlavour;
   readonly refresh?: boolean;
   /** Takes what the lab does, a line at a time. */
   readonly note?: (text: string) => void;
@@ -32,12 +34,13 @@ export interface LabOptions {
  */
 export async function prepareLab(
   kernelName: KernelName,
-  { refresh = false, note = () => undefined }: LabOptions = {},
+  { flavour = 'cloud', refresh = false, note = () => undefined }: LabOptions = {},
 ): Promise<Lab> {
   const options = { cache: labFolder(), refresh, note };
   const qemuTree = await provisionQemu(options);
   const outerTree = await provisionKernel(OUTER_KERNEL, options);
-  const tree = kernelName === OUTER_KERNEL ? outerTree : await provisionKernel(kernelName, options);
+  const isOuters = kernelName === OUTER_KERNEL && flavour === 'cloud';
+  const tree = isOuters ? outerTree : await provisionKernel(kernelName, options, flavour);
   const tools = (name: string): string[] => inTree(qemuTree, name);
   const kernel = new Kernel(tree, tools);
   const { accepted, reason } = hyperVByKvm(qemuTree);

@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { DebianPackages, unpack } from '../../../scripts/debian-packages.mjs';
 import { replaceFile, touch, unfinishedName, withLock } from './cache.js';
-import type { KernelName } from './kernel-names.js';
+import type { KernelFlavour, KernelName } from './kernel-names.js';
 
 /** Suites that may have the newest kernel of a series. */
 const KERNEL_SUITES: Readonly<Record<KernelName, readonly string[]>> = {
@@ -17,8 +17,11 @@ const KERNEL_SUITES: Readonly<Record<KernelName, readonly string[]>> = {
   '6.12': ['trixie', 'trixie-updates', 'trixie-security'],
   '7': ['trixie-backports', 'sid', 'experimental'],
 };
-/** A third of the plain kernel's size, with everything that a Hyper-V guest needs. */
-const KERNEL_META = 'linux-image-cloud-amd64';
+/** Each stands for the newest kernel of its suite. */
+const KERNEL_META: Readonly<Record<KernelFlavour, string>> = {
+  cloud: 'linux-image-cloud-amd64',
+  generic: 'linux-image-amd64',
+};
 const QEMU_SUITE = 'trixie'; // hv-balloon came with QEMU 8.2
 const QEMU_PACKAGES = ['qemu-system-x86', 'busybox-static', 'xz-utils', 'zstd', 'lz4'];
 const FRESH_MS = 7 * 86_400_000;
@@ -94,9 +97,13 @@ function fetchQemu({ cache, note }: ProvisionOptions): string[] {
 }
 
 /** Tree with the newest kernel of a series. */
-export async function provisionKernel(name: KernelName, options: ProvisionOptions): Promise<string> {
-  return treeOf(`kernel-${name}`, options, () => {
-    const { packages, image } = newestKernel(name, options);
+export async function provisionKernel(
+  name: KernelName,
+  options: ProvisionOptions,
+  flavour: KernelFlavour = 'cloud',
+): Promise<string> {
+  return treeOf(`kernel-${name}${flavour === 'cloud' ? '' : `-${flavour}`}`, options, () => {
+    const { packages, image } = newestKernel(name, options, flavour);
     options.note(`fetching ${image}`);
     // Since Linux 7 Debian's image package is empty; parts of the same version have the files.
     const parts = packages.dependsOn(image).filter((part) => /^linux-(base|binary|modules)-\d/.test(part));
@@ -113,14 +120,19 @@ interface KernelCandidate {
   readonly image: string;
 }
 
-function newestKernel(name: KernelName, { cache, note }: ProvisionOptions): KernelCandidate {
+function newestKernel(
+  name: KernelName,
+  { cache, note }: ProvisionOptions,
+  flavour: KernelFlavour = 'cloud',
+): KernelCandidate {
   const candidates: KernelCandidate[] = [];
   const refusals: string[] = [];
   for (const suite of KERNEL_SUITES[name]) {
     try {
       const packages = new DebianPackages({ suite, cache });
       packages.update();
-      const image = packages.dependsOn(KERNEL_META).find((dependency) => dependency.startsWith(`linux-image-${name}.`));
+      const dependencies = packages.dependsOn(KERNEL_META[flavour]);
+      const image = dependencies.find((dependency) => dependency.startsWith(`linux-image-${name}.`));
       note(`${suite}: ${image ?? `no ${name} kernel`}`);
       if (image !== undefined) candidates.push({ packages, image });
     } catch (error) {

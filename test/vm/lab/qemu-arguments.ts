@@ -30,6 +30,8 @@ export interface GuestMachine extends MachineParts {
   readonly restarts?: boolean;
   /** False: it cannot be hibernated, as most machines on Hyper-V. hv_balloon refuses to work on one that can. */
   readonly hibernates?: boolean;
+  /** A file with the body of one more ACPI table. */
+  readonly acpiTable?: string;
 }
 
 export interface OuterMachine extends Omit<MachineParts, 'append'> {
@@ -75,7 +77,7 @@ function machineArguments(parts: MachineParts, board: string, accelerator: strin
 
 /** Arguments of the QEMU that is the Hyper-V host, or lets a process of ours be it. */
 export function guestArguments(machine: GuestMachine): string[] {
-  const { host, memoryFile, memoryMiB, restarts = false, hibernates = true } = machine;
+  const { host, memoryFile, memoryMiB, restarts = false, hibernates = true, acpiTable } = machine;
   const memory = `memory-backend-file,id=ram,share=on,mem-path=${memoryFile},size=${memoryMiB}M`;
   const board = `pc,hpet=off${memoryFile === undefined ? '' : ',memory-backend=ram'}`; // less PCI to scan than "q35"
   return [
@@ -85,6 +87,7 @@ export function guestArguments(machine: GuestMachine): string[] {
     ...(host === 'balloon' ? ['-device', 'hv-balloon,id=balloon,status-report=on'] : []),
     ...(restarts ? [] : ['-no-reboot']),
     ...(hibernates ? [] : ['-global', 'PIIX4_PM.disable_s4=1']),
+    ...(acpiTable === undefined ? [] : ['-acpitable', `sig=SSDT,rev=2,data=${acpiTable}`]),
   ];
 }
 

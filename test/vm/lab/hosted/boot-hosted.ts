@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import { LabFailure } from '../attempt.js';
 import { type Extras, nodeProgram } from '../guest-contents.js';
-import type { KernelName } from '../kernel-names.js';
+import type { KernelFlavour, KernelName } from '../kernel-names.js';
 import { type Lab, prepareLab } from '../lab.js';
 import { provisionPackages } from '../provision.js';
 import { hasSnapshot, RESTORE_ARGUMENTS, restoreSnapshot, saveSnapshot, snapshotFile } from '../snapshot.js';
@@ -18,10 +18,14 @@ export type { CommandOptions, CommandResult, GuestMemory, HostedMachine } from '
 
 export interface HostedOptions {
   readonly kernel: KernelName;
+  /** Which of Debian's builds of it; `cloud` if left out. `generic` is fetched only where it is asked for. */
+  readonly flavour?: KernelFlavour;
   /** 2 if left out. */
   readonly cpus?: number;
   /** 512 if left out; a power of two wastes nothing. At most 2048. */
   readonly memoryMiB?: number;
+  /** The end of that memory, as the memory-mapped window that drivers of the bus allocate from. 0 if left out: there is none. */
+  readonly windowMiB?: number;
   /** More kernel parameters. */
   readonly append?: string;
   /** Debian packages whose programs the guest has in its PATH. busybox is always there. */
@@ -54,12 +58,14 @@ const BOOT_TIMEOUT_MS = 600_000;
 const labs = new Map<string, Promise<Lab>>();
 
 /** Looking for KVM and packages once per process is enough. */
-function labFor({ kernel, refresh = false, note = () => undefined }: HostedOptions): Promise<Lab> {
-  const known = labs.get(kernel);
+function labFor(options: HostedOptions): Promise<Lab> {
+  const { kernel, flavour = 'cloud', refresh = false, note = () => undefined } = options;
+  const name = `${kernel} ${flavour}`;
+  const known = labs.get(name);
   if (known && !refresh) return known;
-  const lab = prepareLab(kernel, { refresh, note });
-  labs.set(kernel, lab);
-  lab.catch(() => labs.delete(kernel));
+  const lab = prepareLab(kernel, { flavour, refresh, note });
+  labs.set(name, lab);
+  lab.catch(() => labs.delete(name));
   return lab;
 }
 
@@ -80,8 +86,9 @@ async function extrasFor(lab: Lab, options: HostedOptions): Promise<Extras> {
 export async function bootHosted(options: HostedOptions): Promise<HostedMachine> {
   const lab = await labFor(options);
   const extras = await extrasFor(lab, options);
-  const { cpus = 2, memoryMiB = 512, append = '', noReboot = true, shareMemory = true, hibernates = true } = options;
-  const size = { cpus, memoryMiB, append, restarts: !noReboot, sharesMemory: shareMemory, hibernates };
+  const { cpus = 2, memoryMiB = 512, windowMiB = 0, append = '' } = options;
+  const { noReboot = true, shareMemory = true, hibernates = true } = options;
+  const size = { cpus, memoryMiB, windowMiB, append, restarts: !noReboot, sharesMemory: shareMemory, hibernates };
   const command = hostedCommand(lab, extras, size);
   const canSave = lab.mode === 'nested' && options.useSnapshot !== false;
   const snapshot = canSave ? snapshotFile(lab.cache, command.command) : undefined;
@@ -140,7 +147,7 @@ async function start(
     }
     await machine.connect({ agentIsUp: restore && !lab.kernel.isBuiltin('hv_vmbus') });
     if (!(await process.shimSays.appears(/the host is there/, process.ended))) throw new Error(process.ending);
-    note('connected');
+    note(`connected to ${lab.release}`);
     return machine;
   } catch (error) {
     process.kill(error instanceof Error ? error.message : String(error));

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The machine of a hosted guest: QEMU's command line on this machine's KVM, or inside an emulated outer machine.
 // Called by boot-hosted.ts. Calls qemu-arguments.ts, image-builder.ts and compile.ts.
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFile, touch } from '../cache.js';
 import { compiled } from '../compile.js';
 import { type Extras, hostedGuest } from '../guest-contents.js';
 import { guestImage, guestImageFile, OUTER_PLACES, outerImageFile } from '../image-builder.js';
 import { type Lab, OUTER_MEMORY_MIB } from '../machine.js';
 import { guestArguments, outerArguments, qemuInTree, SHARED_MEMORY_FILE } from '../qemu-arguments.js';
+import { windowParameters, windowTable } from './memory-window.js';
 
 const source = (name: string): string => fileURLToPath(new URL(`../../../../test/vm/${name}`, import.meta.url));
 
@@ -27,6 +30,8 @@ export interface HostedSize {
   readonly sharesMemory: boolean;
   readonly restarts: boolean;
   readonly hibernates: boolean;
+  /** Of its memory, for the bus's memory-mapped window; 0 for a bus without one. */
+  readonly windowMiB: number;
 }
 
 export interface HostedCommand {
@@ -44,11 +49,26 @@ export function hostedCommand(lab: Lab, extras: Extras, size: HostedSize): Hoste
   return lab.mode === 'direct' ? direct(lab, image, shim, size) : nested(lab, image, shim, size);
 }
 
+interface Window {
+  /** The ACPI table that tells of it. */
+  readonly table: string;
+  readonly append: string;
+}
+
+function windowOf(cache: string, { append, memoryMiB, windowMiB }: HostedSize): Window | undefined {
+  if (windowMiB === 0) return undefined;
+  const table = path.join(cache, 'compiled', `window-${windowMiB}-of-${memoryMiB}.aml`);
+  if (!touch(table)) replaceFile(table, windowTable(memoryMiB, windowMiB));
+  return { table, append: `${append} ${windowParameters(memoryMiB, windowMiB)}`.trim() };
+}
+
 type Image = ReturnType<typeof guestImage>;
 
 function direct({ cache, qemuTree, kernel }: Lab, image: Image, shim: string, size: HostedSize): HostedCommand {
+  const window = windowOf(cache, size);
   const guest = guestArguments({
     ...size,
+    ...(window === undefined ? {} : { acpiTable: window.table, append: window.append }),
     host: 'ours',
     kernel: kernel.elf(),
     image: guestImageFile(cache, image),
@@ -68,8 +88,10 @@ function nested(lab: Lab, image: Image, shim: string, size: HostedSize): HostedC
   const { cache, qemuTree, outerKernel } = lab;
   const { sharesMemory, memoryMiB } = size;
   const port = (name: string): string => `/dev/virtio-ports/lab.${name}`;
+  const window = windowOf(cache, size);
   const inner = guestArguments({
     ...size,
+    ...(window === undefined ? {} : { acpiTable: '/lab/window.aml', append: window.append }),
     ...OUTER_PLACES,
     host: 'ours',
     console: `pipe,path=${port('con')}`,
@@ -84,7 +106,7 @@ function nested(lab: Lab, image: Image, shim: string, size: HostedSize): HostedC
     guest: image,
     guestArguments: inner,
     guestEnvironment: { HVBUS: port('link'), LD_PRELOAD: '/lab/shim.so' },
-    files: { '/lab/shim.so': shim },
+    files: { '/lab/shim.so': shim, ...(window === undefined ? {} : { '/lab/window.aml': window.table }) },
   });
   const memoryFileMiB = 2 ** Math.ceil(Math.log2(memoryMiB));
   const outer = outerArguments({
