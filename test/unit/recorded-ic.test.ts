@@ -139,17 +139,23 @@ describeRecorded('vss', {
 });
 
 const start = { kind: 'start', name: 'file', path: '/var/tmp/a/b', flags: 2, sizeBytes: 0x10_0005n };
+const once = { ...start, name: 'once', path: '/var/tmp', sizeBytes: 6n };
+const write = { kind: 'write', offset: 0n, data: Uint8Array.from(Buffer.from('first\n')) };
+const fcopyAnswer = { ...frame, type: 7, version: 0x1_0001, flags: answers };
 describeRecorded('fcopy', {
   ...inFrame(decodeFcopy, encodeFcopy),
   fields: {
-    'host request 1.1 operation 0': { ...frame, type: 7, version: 0x1_0001, flags: asks, body: start },
-    'guest answer 1.1 operation 0 status 80004005': {
-      ...frame,
-      type: 7,
-      version: 0x1_0001,
-      status: 0x8000_4005,
-      flags: answers,
-      body: start,
+    'host request 1.1 operation 0': { ...fcopyAnswer, flags: asks, body: start },
+    'guest answer 1.1 operation 0': { ...fcopyAnswer, body: { ...once, flags: 0 } },
+    'guest answer 1.1 operation 0 status 80004005': { ...fcopyAnswer, status: 0x8000_4005, body: start },
+    // The file is there already.
+    'guest answer 1.1 operation 0 status 80070050': {
+      ...fcopyAnswer,
+      status: 0x8007_0050,
+      body: { ...once, flags: 0, sizeBytes: 7n },
     },
+    'guest answer 1.1 operation 1': { ...fcopyAnswer, body: write },
+    'guest answer 1.1 operation 2': { ...fcopyAnswer, body: { kind: 'complete' } },
+    'guest answer 1.1 operation 3 status 80004005': { ...fcopyAnswer, status: 0x8000_4005, body: { kind: 'cancel' } },
   },
 });
