@@ -79,6 +79,15 @@ describe('a file', () => {
     ]);
   });
 
+  it('has a slash at the end of a folder that is to be made: the guest’s daemon makes what a slash follows', async () => {
+    await scene.served(files.send(Uint8Array.of(1), { ...into, createPath: true }));
+    await scene.served(files.send(Uint8Array.of(1), into));
+    const folders = scene.guest.bodies
+      .filter((body) => body[0] === 0)
+      .map((body) => body.subarray(556, 570).toString('utf16le'));
+    assert.deepEqual(folders, ['/tmp/\0\0', '/tmp\0\0\0']);
+  });
+
   it('is sent from a source of any pieces, which may use its memory again', async () => {
     const memory = new Uint8Array(5000);
     async function* source(): AsyncGenerator<Uint8Array> {

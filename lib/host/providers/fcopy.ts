@@ -29,7 +29,7 @@ export type FcopySource = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint
 
 /** Where a file shall be in the guest, and how it gets there. */
 export interface FcopySendOptions {
-  /** Folder in the guest; at most 259 UTF-16 units. */
+  /** Folder in the guest; at most 259 UTF-16 units. With `createPath` it gets a slash at its end: Linux's daemon makes what a slash follows. */
   readonly path: string;
   /** Name of the file; at most 259 UTF-16 units. Guests should refuse one with slashes. */
   readonly name: string;
@@ -139,7 +139,8 @@ function checkFile(source: FcopySource, options: FcopySendOptions): FileToSend {
   const bytes = sizeBytes ?? (isWhole ? source.length : undefined);
   checkInteger(bytes, 'options.sizeBytes', 0, Number.MAX_SAFE_INTEGER);
   const flags = (overwrite ? FcopyFlag.overwrite : 0) | (createPath ? FcopyFlag.createPath : 0);
-  const start: FcopyStart = { kind: 'start', name, path, flags, sizeBytes: BigInt(bytes) };
+  const folder = createPath && typeof path === 'string' && !path.endsWith('/') ? `${path}/` : path;
+  const start: FcopyStart = { kind: 'start', name, path: folder, flags, sizeBytes: BigInt(bytes) };
   encodeFcopy(start);
   return { start, source: isWhole ? [source] : source, sizeBytes: bytes, onProgress, signal: limits.signal };
 }

@@ -121,6 +121,16 @@ describe('an attempt', () => {
     assert.deepEqual([panicked.emulationFault, switchedOff.emulationFault], [undefined, undefined]);
   });
 
+  test('tells a processor that cannot enter the guest’s kernel from a kernel that died', async () => {
+    const said = 'BUG: ENTRY_TRAMPOLINE stack guard page was hit at fffffe0000001ff8 (stack is fffffe0000002000)';
+    const lost = await run(`echo "${said}" >&8; echo "Kernel panic - not syncing: Fatal exception" >&8; false`);
+    const other = await run('echo "BUG: TASK stack guard page was hit at ffffc9000001ff8" >&8; false');
+
+    assert.ok('failure' in lost && 'failure' in other);
+    assert.match(String(lost.emulationFault), /lost its way into the kernel/);
+    assert.equal(other.emulationFault, undefined);
+  });
+
   test('has the status that the guest tells on descriptor 5', async () => {
     const ended = await run('echo "exit 3 at 1 s" >&5; printf report >&6');
 

@@ -10,9 +10,10 @@ import { faultyDisk, ide, memoryDisk, scsi } from '../../../dist/host/index.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
 
 const mebibyte = 1024 * 1024;
-const writtenMebibytes = isFullSize ? 64 : 8;
+const writtenMebibytes = isFullSize ? 512 : 16;
+const ideMebibytes = writtenMebibytes + 80;
 
-const ideDisk = memoryDisk({ sizeBytes: 96 * mebibyte });
+const ideDisk = memoryDisk({ sizeBytes: ideMebibytes * mebibyte });
 const accelerated = ide({ disk: ideDisk });
 const failing = faultyDisk(memoryDisk({ sizeBytes: 8 * mebibyte }));
 const controller = scsi({ disks: [failing], subchannels: 1 });
@@ -37,7 +38,7 @@ const diskOf = (mebibytes: number): Promise<string> =>
 
 describe('an IDE disk', () => {
   it('makes a file system, reads back what it wrote, and is without a fault', async () => {
-    const disk = `/dev/${await diskOf(96)}`;
+    const disk = `/dev/${await diskOf(ideMebibytes)}`;
     await sh(`mkfs.ext4 -q ${disk} && mkdir -p /mnt && mount ${disk} /mnt`);
     await sh(`dd if=/dev/urandom of=/mnt/file bs=1M count=${writtenMebibytes} && sync`);
     const written = await sh('sha256sum < /mnt/file');
@@ -79,7 +80,7 @@ describe('a controller that the host takes away', () => {
     world.host.rescind('scsi');
     await reader.ended;
     await sh(`while [ -e /sys/class/block/${disk.slice(5)} ]; do sleep 0.1; done`);
-    await sh(`dd if=/dev/${await diskOf(96)} of=/dev/null bs=4096 count=1 iflag=direct`);
+    await sh(`dd if=/dev/${await diskOf(ideMebibytes)} of=/dev/null bs=4096 count=1 iflag=direct`);
   });
 });
 

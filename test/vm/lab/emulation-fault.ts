@@ -3,9 +3,13 @@
 // Called by attempt.ts and hosted/hosted-machine.ts.
 import type { TextTail } from './text-tail.js';
 
+/** The stack that a processor enters the kernel on, where only a handful of instructions run and no driver ever does. */
+const ENTRY_STACK = /BUG: ENTRY_TRAMPOLINE stack guard page was hit/;
+
 /**
- * Emulated SVM loses an interrupt frame now and then. What it hits is one of the two kernels: the outer one panics, or the guest's
- * processor is reset in the middle of its work (a triple fault). A kernel that dies or stops of its own says so on its console.
+ * Emulated SVM loses an interrupt frame now and then. What it hits is one of the two kernels: the outer one panics, the guest's
+ * processor is reset in the middle of its work (a triple fault), or faults again and again while it enters the guest's kernel.
+ * A kernel that dies or stops of its own says so on its console.
  * @param guestEnded its QEMU ended by itself
  * @returns how that showed; undefined if it was not the emulation
  */
@@ -14,6 +18,7 @@ export function emulationFault(
   guestEnded: boolean,
 ): string | undefined {
   if (outer.text.includes('Kernel panic')) return "the outer machine's kernel died under emulation";
+  if (ENTRY_STACK.test(guest.text)) return "the guest's processor lost its way into the kernel under emulation";
   if (!guestEnded || /Kernel panic|reboot:/.test(guest.text)) return undefined;
   return "the guest's processor was reset under emulation, without a word of its kernel";
 }
