@@ -64,10 +64,14 @@ export async function bootWorld({ devices, services, isStreamed, ...options }: W
   return { machine, host, troubles, recorder };
 }
 
-/** For `--record`. A boot that is void because the emulation failed is written over by the next one. */
+let worlds = 0;
+
+/** For `--record`: a file for each boot. A run that is void because the emulation failed is written over by the next one. */
 function startRecorder(): Recorder | undefined {
-  const file = process.env[RECORD_FILE];
-  if (file === undefined) return undefined;
+  const wanted = process.env[RECORD_FILE];
+  if (wanted === undefined) return undefined;
+  worlds += 1;
+  const file = worlds === 1 ? wanted : wanted.replace(/\.jsonl$/, `-${worlds}.jsonl`);
   rmSync(file, { force: true });
   return new Recorder(file);
 }
