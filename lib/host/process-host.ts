@@ -96,8 +96,8 @@ export class ProcessHost {
 
   #list(): readonly ListedDevice[] {
     return this.#host.devices.map((device) => {
-      const { name, instanceGuid, classGuid, relid, driver, isOpen } = device;
-      return { name, provider: this.#book.keyOf(device), instanceGuid, classGuid, relid, driver, isOpen };
+      const { name, instanceGuid, relid, driver, isOpen } = device;
+      return { name, provider: this.#book.keyOf(device), instanceGuid, relid, driver, isOpen };
     });
   }
 

@@ -60,7 +60,6 @@ export interface ProcessDevice {
 export interface ListedDevice extends ProcessDevice {
   /** Key of `providersByName`. */
   readonly provider: string;
-  readonly classGuid: string;
   readonly relid: number;
   /** Driver that holds it in the guest. */
   readonly driver: string | null;

@@ -3,13 +3,15 @@
 // `hv sim` while it serves: events, commands, recordings, and what it says to wrong arguments.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { readRecording } from '../../dist/host/index.js';
 import { openBus, openChannel } from '../../dist/index.js';
-import { run, start } from './cli-run.js';
+import { main, run, start } from './cli-run.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'hv-sim-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -156,6 +158,26 @@ test('a command that waits for a guest ends with the host, without a word', asyn
   const { status, stderr } = await sim.ended;
 
   assert.deepEqual([status, stderr], [130, '']);
+});
+
+test('at a terminal commands are taken without being asked for, and quit ends the host with 0', async (t) => {
+  const shell = spawn('script', ['-qefc', `"${process.execPath}" "${main}" sim -d kvp --no-color`, '/dev/null'], {
+    env: { PATH: process.env.PATH, TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  let screen = '';
+  shell.stdin.on('error', () => undefined);
+  shell.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    screen += chunk;
+    if (/Ctrl-C ends it and/.test(chunk)) shell.stdin.write('help kvp\nquit\n');
+  });
+  const failed = once(shell, 'error').then(() => null);
+  const status = await Promise.race([once(shell, 'close').then(([code]) => code as number), failed]);
+  if (status === null) return t.skip('there is no script(1) to make a terminal with');
+
+  assert.equal(status, 0);
+  assert.match(screen, /kvp set KEY VALUE \[POOL\] {2,}sets a key/);
+  return undefined;
 });
 
 test('leaves a complete recording after Ctrl-C', async () => {

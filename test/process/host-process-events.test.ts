@@ -34,14 +34,14 @@ describe('the events of a host process', () => {
     await talk(host, 'echo', 8);
     await host.add('echo:name=second');
     const events = host.events();
+    await host.add('echo:name=third');
     const kinds: string[] = [];
-    while (kinds.at(-1) !== 'added') {
-      const { value } = await events.next();
-      assert.ok(value && 'name' in value);
-      kinds.push(value.kind);
+    for await (const event of events) {
+      kinds.push(event.kind);
+      if ('name' in event && event.name === 'third') break;
     }
 
-    assert.deepEqual(kinds, ['opened', 'closed', 'added']);
+    assert.deepEqual(kinds, ['opened', 'closed', 'added', 'bound', 'added']);
   });
 
   it('hold what devices tell, and the mistakes of guests with their codes', async () => {
@@ -159,6 +159,22 @@ describe('a recorded host process', () => {
       recording?.events.map(({ what }) => what).filter((what) => what !== 'to-guest'),
       ['open', 'from-guest', 'close'],
     );
+  });
+
+  it('has everything in its file when the host is closed under load', async () => {
+    const record = join(folder, 'load.jsonl');
+    const host = await startHostProcess({ devices: ['echo:reply=sink'], bound: true, record });
+    const channel = await openChannel(openBus({ root: host.root }).device('echo'));
+    for (let i = 0; i < 200; i += 1) await channel.send(new Uint8Array(16_384));
+    await channel.close();
+    const events = host.events();
+    await next(events, 'closed');
+    await host.close();
+    const [recording] = await readRecording(record);
+
+    const packets = recording?.events.filter(({ what }) => what === 'from-guest').length ?? 0;
+    assert.ok(packets > 0);
+    assert.equal(recording?.events.at(-1)?.what, 'close');
   });
 
   it('does not begin over another file, and leaves none when it cannot start', async () => {

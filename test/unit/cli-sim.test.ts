@@ -54,11 +54,14 @@ test('an event is a line that says when, where and what', () => {
   }
 });
 
-test('an answer is ok, a value, or a line for each thing', () => {
-  assert.deepEqual(answerText(undefined), ['ok']);
-  assert.deepEqual(answerText(null), ['none']);
-  assert.deepEqual(answerText(['a', 'b']), ['a', 'b']);
-  assert.deepEqual(answerText([]), ['none']);
-  assert.deepEqual(answerText([{ key: 'a b', value: 1 }]), ['key="a b" value=1']);
-  assert.deepEqual(answerText({ state: 'closed', versions: null }), ['state=closed', 'versions=null']);
+test('an answer is ok, a value, a line for each field, or a table', () => {
+  const told = (result: unknown): string[] => answerText(result, makePaint(false));
+
+  assert.deepEqual(told(undefined), ['ok']);
+  assert.deepEqual(told(null), ['none']);
+  assert.deepEqual(told(['a', 'b']), ['a', 'b']);
+  assert.deepEqual(told([]), ['none']);
+  assert.deepEqual(told([{ key: 'a b', value: 1 }]), ['KEY    VALUE\n"a b"  1']);
+  assert.deepEqual(told([{ name: 'echo', isOpen: false, driver: null }]), ['NAME  IS OPEN  DRIVER\necho  false    -']);
+  assert.deepEqual(told({ state: 'closed', versions: null }), ['state=closed', 'versions=null']);
 });

@@ -57,7 +57,7 @@ async function obey(line: string, desk: ControlDesk, { out, signal }: Context): 
     if (words.length === 0) return;
     const result = await runCommand(words, desk);
     if (out.json) out.record(schema, { command, result: result ?? null });
-    else for (const text of answerText(result)) out.line(text);
+    else for (const text of answerText(result, out.paint)) out.line(text);
   } catch (error) {
     // What waited for a guest when the host was ended is no news.
     if (signal.aborted) return;

@@ -53,7 +53,8 @@ export function fieldsText(kind: string, fields: Readonly<Record<string, unknown
     .join(' ');
 }
 
-function valueText(value: unknown): string {
+/** A value on one line. */
+export function valueText(value: unknown): string {
   if (typeof value === 'string') return /[\s=]/.test(value) || value === '' ? JSON.stringify(value) : value;
   if (isError(value)) return `${value.code} (${value.message})`;
   return JSON.stringify(value) ?? 'none';

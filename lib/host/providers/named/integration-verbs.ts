@@ -121,7 +121,7 @@ export const fcopyVerbs: Readonly<Record<string, NamedVerb>> = {
       const path = isFolder ? to : posix.dirname(to);
       const name = isFolder ? basename(file) : posix.basename(to);
       const sizeBytes = sizeOf(file);
-      const sentBytes = await files.send(createReadStream(file), {
+      const sentBytes = await files.send(contents(file), {
         path,
         name,
         sizeBytes,
@@ -131,6 +131,11 @@ export const fcopyVerbs: Readonly<Record<string, NamedVerb>> = {
     },
   ),
 };
+
+/** Opened when the guest is ready for it: it may never be. */
+async function* contents(file: string): AsyncIterable<Uint8Array> {
+  yield* createReadStream(file) as AsyncIterable<Uint8Array>;
+}
 
 function sizeOf(file: string): number {
   try {
