@@ -10,7 +10,8 @@ const rooms = {
   bus: ['protocol', 'native'],
   channel: ['protocol', 'native', 'bus'],
   devices: ['protocol', 'native', 'bus', 'channel'],
-  insight: ['protocol', 'native', 'bus', 'channel', 'devices'],
+  services: ['protocol', 'native', 'bus', 'channel', 'devices'],
+  insight: ['protocol', 'native', 'bus', 'channel', 'devices', 'services'],
   host: ['protocol', 'native', 'channel'],
 };
 

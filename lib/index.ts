@@ -10,3 +10,4 @@ export { errnoName, VmbusError } from './errors.js';
 export type { Guid } from './guid.js';
 export { guidFromBytes, guidToBytes, isGuid, parseGuid } from './guid.js';
 export * from './insight/index.js';
+export * from './services/index.js';

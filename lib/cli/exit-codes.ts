@@ -24,6 +24,8 @@ const byCode: Readonly<Record<VmbusErrorCode, number>> = {
   ERR_VMBUS_NOT_A_GUEST: ExitCode.absent,
   ERR_VMBUS_NO_DEVICE: ExitCode.absent,
   ERR_VMBUS_NO_CHANNEL: ExitCode.absent,
+  ERR_VMBUS_NO_POOL: ExitCode.absent,
+  ERR_VMBUS_NO_KEY: ExitCode.absent,
   ERR_VMBUS_NOT_BOUND: ExitCode.failed,
   ERR_VMBUS_MODULE_MISSING: ExitCode.failed,
   ERR_VMBUS_BIND_REFUSED: ExitCode.failed,

@@ -40,6 +40,8 @@ export const KvpPool = {
   autoInternal: 4,
 } as const;
 const lastPool = 4;
+/** Name of a pool. */
+export type KvpPoolName = keyof typeof KvpPool;
 
 const itemOffset = 4;
 const indexedOffset = 8;

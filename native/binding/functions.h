@@ -17,6 +17,7 @@ void AddChannelFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddSystemFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 
 }  // namespace vmbus::binding

@@ -15,6 +15,7 @@ import {
   decodeKvpItemReply,
   encodeKvpRequest,
   KvpPool,
+  type KvpPoolName,
   type KvpRequest,
   kvpClass,
   kvpInstance,
@@ -32,8 +33,7 @@ export interface KvpOptions extends IcOptions {
   readonly values?: Readonly<Record<string, string | number>>;
 }
 
-/** Name of a pool, see {@link KvpPool}. */
-export type KvpPoolName = keyof typeof KvpPool;
+export type { KvpPoolName } from '../../protocol/kvp.js';
 
 /** Which pool, and how long to wait. */
 export interface KvpPlace extends IcLimits {

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+//
+// Exports of the services: what scripts do with the bus beside the system's own daemons.
+
+export { autoKeys as kvpAutoKeys, explainKvpKey, poolTitles as kvpPoolTitles } from '../protocol/kvp-known-keys.js';
+export { mostPublishedBytes } from '../protocol/kvp-parts.js';
+export { kvpPoolNames, openKvpPool } from './kvp/open-pool.js';
+export type * from './kvp/types.js';
