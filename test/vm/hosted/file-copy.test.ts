@@ -64,6 +64,7 @@ describe('the file copy daemon', () => {
     assert.equal(await sh('cat /tmp/once'), 'second');
   });
 
+  // The kernel tree's daemon for uio_hv_generic leaves what it has of the file.
   it('forgets a file that the host gives up, and takes the next', async (t) => {
     if (reason !== undefined) return t.skip(reason);
     const control = new AbortController();
@@ -81,7 +82,7 @@ describe('the file copy daemon', () => {
     await assert.rejects(given, { name: 'AbortError' });
     await files.send(Buffer.from('next\n'), { path: '/tmp', name: 'next' });
     assert.equal(await sh('cat /tmp/next'), 'next');
-    assert.notEqual((await world.machine.run('test -e /tmp/given-up')).status, 0);
+    if (hasDevice) assert.notEqual((await world.machine.run('test -e /tmp/given-up')).status, 0);
   });
 });
 

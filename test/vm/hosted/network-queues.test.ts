@@ -31,7 +31,7 @@ for (const processors of [2, 4]) {
       const { machine } = world;
       for (const { provider } of [left, right]) assert.equal(provider.channels, processors);
       const server = machine.start('ip netns exec right socat TCP-LISTEN:7000,fork,reuseaddr EXEC:/bin/cat');
-      const connect = `ip netns exec left socat - TCP:${right.address}:7000,retry=20,interval=0.5`;
+      const connect = `ip netns exec left socat -t 120 - TCP:${right.address}:7000,retry=20,interval=0.5`;
       const isBusy = ({ sent, received }: { sent: number; received: number }): boolean => sent > 0 && received > 0;
       const hasIdle = (): boolean =>
         [left, right].some(({ provider }) => provider.statistics.channels.filter(isBusy).length < processors);
