@@ -57,6 +57,11 @@ export class Output {
     this.#streams.stdout.write(text);
   }
 
+  /** Bytes as they are. */
+  bytes(data: Uint8Array): void {
+    this.#streams.stdout.write(data);
+  }
+
   /** A whole document, indented. */
   document(schema: string, fields: Readonly<Record<string, unknown>>): void {
     this.line(JSON.stringify({ schema, ...fields }, plain, 2));

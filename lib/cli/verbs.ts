@@ -47,6 +47,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/info.js'),
   },
   {
+    name: 'host',
+    group: look,
+    summary: 'what the host tells about itself and this machine',
+    load: () => import('./commands/host.js'),
+  },
+  {
     name: 'doctor',
     group: look,
     summary: 'check what the host offers against what the guest makes of it',
@@ -88,6 +94,12 @@ export const verbs: readonly Verb[] = [
     group: change,
     summary: 'talk on a channel: ping, send, recv, dump',
     load: () => import('./commands/chan.js'),
+  },
+  {
+    name: 'kvp',
+    group: change,
+    summary: 'key-value pairs between guest and host',
+    load: () => import('./commands/kvp.js'),
   },
   {
     name: 'demo',

@@ -4,6 +4,8 @@
 
 export { doctor, doctorChecks } from './doctor/doctor.js';
 export type * from './doctor/types.js';
+export { hostInfo } from './host.js';
+export type * from './host-types.js';
 export { detect } from './info.js';
 export { captureSnapshot, type SnapshotOptions, type SnapshotResult } from './snapshot.js';
 export type * from './types.js';

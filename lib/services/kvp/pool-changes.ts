@@ -3,13 +3,12 @@
 // What changed between two looks at a pool. Pure.
 // Called by watch.ts.
 
-import { entriesOf } from './pool-model.js';
 import type { KvpChange, KvpPoolState } from './types.js';
 
 /** Changes from one state to a later one: what went first, then what came, in the order of the file. */
 export function changesBetween(before: KvpPoolState, after: KvpPoolState): readonly KvpChange[] {
-  const old = entriesOf(before.records);
-  const now = entriesOf(after.records);
+  const old = before.entries;
+  const now = after.entries;
   const values = new Map(old.map(({ key, value }) => [key, value]));
   const left = new Set(now.map(({ key }) => key));
   const vanished = old.filter(({ key }) => !left.has(key));

@@ -7,6 +7,7 @@ import type { Stats } from 'node:fs';
 
 import { KvpPool, type KvpPoolName } from '../../protocol/kvp.js';
 import { decodeKvpPool } from '../../protocol/kvp-pool.js';
+import { entriesOf } from './pool-model.js';
 import type { KvpPoolState } from './types.js';
 import { caseTwins } from './warnings.js';
 
@@ -36,6 +37,7 @@ export function stateOf({ name, path, bytes, stat, isLocked }: Seen): KvpPoolSta
     modifiedMs: stat.mtimeMs,
     tailBytes,
     records,
+    entries: entriesOf(records),
     duplicates: [...byKey].flatMap(([key, indexes]) => (indexes.length > 1 ? [{ key, indexes }] : [])),
     caseTwins: caseTwins(byKey.keys()),
   };
@@ -55,6 +57,7 @@ export function stateOfNothing(name: KvpPoolName, path: string): KvpPoolState {
     modifiedMs: null,
     tailBytes: 0,
     records: [],
+    entries: [],
     duplicates: [],
     caseTwins: [],
   };

@@ -15,7 +15,7 @@ import { splitParts } from '../../protocol/kvp-parts.js';
 import { checkKvpKey, checkWellFormed } from '../../protocol/kvp-pool.js';
 import { withLocks } from './locked-file.js';
 import { PoolFile, type StepHook } from './pool-file.js';
-import { entriesOf, PoolModel, valueIn } from './pool-model.js';
+import { PoolModel, valueIn } from './pool-model.js';
 import { createPool, noPool } from './pool-path.js';
 import { stateOf, stateOfNothing } from './pool-state.js';
 import { joined, putParts, requireWhole } from './publish.js';
@@ -72,7 +72,7 @@ export class Pool implements types.KvpPool, Watched {
   }
 
   async entries(): Promise<readonly types.KvpEntry[]> {
-    return entriesOf((await this.#require()).records);
+    return (await this.#require()).entries;
   }
 
   async read(): Promise<types.KvpPoolState> {

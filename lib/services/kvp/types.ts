@@ -48,6 +48,8 @@ export interface KvpPoolState {
   readonly tailBytes: number;
   /** Every record in the order of the file, with what is wrong with it. */
   readonly records: readonly KvpRecord[];
+  /** Keys with their values, each key once, as the daemon has them; without what is no UTF-8. */
+  readonly entries: readonly KvpEntry[];
   /** Keys that several records have; the first one counts. */
   readonly duplicates: readonly { readonly key: string; readonly indexes: readonly number[] }[];
   /** Keys that differ by case only: one key for Windows. */
