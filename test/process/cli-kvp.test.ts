@@ -45,7 +45,7 @@ describe('hv kvp', () => {
 
     const { status, stderr } = await hv(scene, 'kvp get VirtualMachineName');
     assert.equal(status, 3);
-    const hint = /hint: .*`hv (.*)`/.exec(stderr)?.[1] ?? '';
+    const hint = /hint: .*?`hv (.*?)`/.exec(stderr)?.[1] ?? '';
     assert.equal((await hv(scene, hint)).stdout, 'web 1\n');
     assert.match((await hv(scene, 'kvp get phase')).stderr, /`hv kvp get Phase`/);
     assert.match((await hv(scene, 'kvp get nothing')).stderr, /`hv kvp wait nothing`/);
@@ -140,7 +140,7 @@ describe('hv kvp', () => {
     assert.deepEqual([published.schema, joined.schema], ['vmbus.kvp-publish/1', 'vmbus.kvp-join/1']);
     assert.equal(published.sha256, joined.sha256);
     assert.equal((await hv(scene, 'kvp join ci.status')).stdout, text);
-    assert.equal((await hv(scene, 'kvp wait ci.status --join')).stdout, text);
+    assert.equal((await hv(scene, 'kvp wait ci.status --join --timeout 20s')).stdout, text);
     assert.match((await hv(scene, 'kvp get ci.status')).stderr, /`hv kvp join ci.status`/);
     assert.equal((await hv(scene, 'kvp join nothing')).status, 3);
     await hv(scene, 'kvp del ci.status.0');

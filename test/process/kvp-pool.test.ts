@@ -277,6 +277,22 @@ describe('the file of a pool', () => {
     assert.equal(said, '1 false\nERR_VMBUS_NATIVE_LOAD\n');
   });
 
+  it('is as it was when there is no room for more', () => {
+    using scene = makeScene();
+    scene.put(1, ['a', '1'], ['b', '2']);
+    const before = readFileSync(scene.file(1));
+    const program = `
+      import { openKvpPool } from '${path.resolve(import.meta.dirname, '../../dist/index.js')}';
+      const pool = await openKvpPool('guest', { root: '${scene.root}' });
+      for (const key of ['c', 'a']) console.log(await pool.set(key, 'x').catch(({ code, errnoName }) => code + ' ' + errnoName));`;
+    // Blocks of 512 bytes: two records and a part of a third have room.
+    const limited = `trap '' XFSZ; ulimit -f 12; exec "$0" --input-type=module -e "$1"`;
+    const said = execFileSync('sh', ['-c', limited, process.execPath, program], { encoding: 'utf8' });
+
+    assert.equal(said, 'ERR_VMBUS_SYSTEM EFBIG\n'.repeat(2));
+    assert.equal(Buffer.compare(readFileSync(scene.file(1)), before), 0);
+  });
+
   it('that is cut off while nobody holds the locks is read as it is', async () => {
     using scene = makeScene();
     scene.put(1, ['a', '1'], ['b', '2']);
