@@ -8,6 +8,7 @@
 
 import type { FileLockFunctions } from './file-lock-functions.js';
 import type { GuestMemoryFunctions } from './guest-memory-functions.js';
+import type { ServiceFunctions } from './service-functions.js';
 
 /** Version of this surface; an addon of another one is not used. */
 export const ABI = 2;
@@ -160,7 +161,7 @@ export interface OpenPlan {
 }
 
 /** The addon. */
-export interface Binding extends GuestMemoryFunctions, FileLockFunctions {
+export interface Binding extends GuestMemoryFunctions, FileLockFunctions, ServiceFunctions {
   /** Version of this surface; load.ts refuses another. */
   readonly abi: number;
   /** Compiler, flags and versions, for `hv doctor` and reports. */

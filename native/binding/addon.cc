@@ -60,6 +60,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddGuestMemoryFunctions(env, exports, state);
   AddFaultFunctions(env, exports, state);
   AddFileLockFunctions(env, exports, state);
+  AddServiceFunctions(env, exports, state);
   AddSystemFunctions(env, exports, state);
   return exports;
 }

@@ -11,6 +11,8 @@
 #include "channel_entry.h"
 #include "lease_entry.h"
 #include "node_entry.h"
+#include "served_service_entry.h"
+#include "service_entry.h"
 #include "uevent_entry.h"
 
 namespace vmbus::binding {
@@ -66,6 +68,8 @@ void EnvState::CleanUp() {
   cleaning_up_ = true;
   can_call_js_ = false;
   for (const int32_t handle : uevents.Open()) uevents.Remove(handle);
+  for (const int32_t handle : services.Open()) services.Remove(handle)->Close();
+  for (const int32_t handle : served_services.Open()) served_services.Remove(handle)->Close();
   for (const int32_t handle : nodes.Open()) nodes.Remove(handle)->Close();
   for (const int32_t handle : channels.Open()) channels.Remove(handle);
   for (const int32_t handle : memories.Open()) memories.Remove(handle);

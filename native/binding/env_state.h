@@ -33,6 +33,8 @@ namespace vmbus::binding {
 class ChannelEntry;
 class LeaseEntry;
 class NodeEntry;
+class ServedServiceEntry;
+class ServiceEntry;
 class UeventEntry;
 
 class EnvState {
@@ -71,6 +73,8 @@ class EnvState {
   HandleTable<LeaseEntry> leases;
   HandleTable<NodeEntry> nodes;
   HandleTable<UeventEntry> uevents;
+  HandleTable<ServiceEntry> services;
+  HandleTable<ServedServiceEntry> served_services;
   HandleTable<os::GuestMemory> memories;
 
  private:

@@ -18,6 +18,7 @@ void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddServiceFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddSystemFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 
 }  // namespace vmbus::binding

@@ -2,8 +2,8 @@
 //
 // A node looked up by path and held without opening it, so that looking costs nothing and what is
 // opened is what was looked at. Also the way to socket paths longer than sockaddr_un allows. Called
-// by: uio_device, simulated_node, node_server, attribute_write. Source: open(2) O_PATH, proc(5)
-// /proc/pid/fd, unix(7).
+// by: uio_device, simulated_node, listening_node, service_device, attribute_write. Source: open(2)
+// O_PATH, proc(5) /proc/pid/fd, unix(7).
 
 #ifndef VMBUS_OS_NODE_PATH_H_
 #define VMBUS_OS_NODE_PATH_H_

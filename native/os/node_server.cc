@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -21,9 +20,6 @@ namespace vmbus::os {
 
 namespace {
 
-constexpr int kBacklog = 16;
-constexpr mode_t kSocketMode = 0600;
-
 size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 // The host's signal to the guest. The server outlives every open host end: it closes them.
@@ -35,17 +31,6 @@ class WakeDoorbell final : public Doorbell {
  private:
   NodeServer* server_;
 };
-
-struct SplitPath {
-  std::string directory;
-  std::string name;
-};
-
-SplitPath Split(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return {".", path};
-  return {path.substr(0, slash + 1), path.substr(slash + 1)};
-}
 
 }  // namespace
 
@@ -60,21 +45,9 @@ Result<std::unique_ptr<NodeServer>> NodeServer::Listen(const std::string& path, 
   const Result<int> primary = server->AddRing(ring_bytes, monitor_id);
   if (!primary.ok()) return Errno{primary.error()};
 
-  const SplitPath split = Split(path);
-  server->name_ = split.name;
-  server->directory_ = UniqueFd(open(split.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!server->directory_.valid()) return LastErrno();
-  Result<sockaddr_un> address = AddressInDirectory(server->directory_.get(), split.name);
-  if (!address.ok()) return Errno{address.error()};
-  server->listener_ = UniqueFd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!server->listener_.valid()) return LastErrno();
-  // The mode of the socket is the mode of the path that bind makes.
-  const int fd = server->listener_.get();
-  if (fchmod(fd, kSocketMode) != 0) return LastErrno();
-  const auto* bound = reinterpret_cast<const sockaddr*>(&address.value());
-  if (bind(fd, bound, sizeof(sockaddr_un)) != 0) return LastErrno();
-  server->bound_ = true;
-  if (listen(fd, kBacklog) != 0) return LastErrno();
+  Result<ListeningNode> listener = ListeningNode::Listen(path);
+  if (!listener.ok()) return Errno{listener.error()};
+  server->listener_ = listener.Take();
   return server;
 }
 
@@ -133,8 +106,9 @@ std::shared_ptr<Channel> NodeServer::Host(int ring) {
 }
 
 Result<NodeServer::Accepted> NodeServer::Accept() {
-  UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd.valid()) return errno == EINTR ? Errno{ECONNABORTED} : LastErrno();
+  Result<UniqueFd> accepted = listener_.Accept();
+  if (!accepted.ok()) return Errno{accepted.error()};
+  UniqueFd fd = accepted.Take();
   if (connections_.size() >= kMaxConnections) return Errno{ECONNABORTED};
   const bool first = connections_.empty();
   if (first) static_cast<void>(rings_.at(0).host->Reset());
@@ -219,9 +193,7 @@ bool NodeServer::TakeMonitorSignals() {
 
 void NodeServer::Close() {
   for (auto& [number, ring] : rings_) ring.host->Close();
-  if (std::exchange(bound_, false)) unlinkat(directory_.get(), name_.c_str(), 0);
   listener_.Close();
-  directory_.Close();
   interrupt_page_.Unmap();
   monitor_page_.Unmap();
   rings_.clear();

@@ -16,6 +16,7 @@
 
 #include "channel.h"
 #include "link_state.h"
+#include "listening_node.h"
 #include "mapping.h"
 #include "result.h"
 #include "unique_fd.h"
@@ -34,7 +35,7 @@ class NodeServer {
   NodeServer& operator=(const NodeServer&) = delete;
   ~NodeServer();
 
-  int listening_fd() const { return listener_.get(); }
+  int listening_fd() const { return listener_.fd(); }
   bool is_fast() const { return monitor_page_.data() != nullptr; }
   size_t connection_count() const { return connections_.size(); }
 
@@ -91,10 +92,7 @@ class NodeServer {
   int MakePages();
   int SendHandshake(int fd) const;
 
-  std::string name_;  // of the socket in its directory
-  UniqueFd directory_;
-  UniqueFd listener_;
-  bool bound_ = false;
+  ListeningNode listener_;
   uint64_t ring_bytes_ = 0;
   uint32_t wake_count_ = 0;
   std::shared_ptr<LinkState> link_ = std::make_shared<LinkState>();

@@ -141,6 +141,8 @@ test('no argument, however wrong, brings the process down', async () => {
     'closeNode',
     'openUevents',
     'serveNode',
+    'serveService',
+    'openService',
     'refLease',
     'refNode',
     'addRing',
