@@ -23,7 +23,6 @@ let reason: string | undefined;
 before(async () => {
   world = await bootWorld({
     devices: [files],
-    packages: ['hyperv-daemons'],
     modules: [hasDevice ? 'hv_utils' : 'uio_hv_generic'],
   });
   const daemon = hasDevice ? 'hv_fcopy_daemon' : 'hv_fcopy_uio_daemon';

@@ -36,9 +36,25 @@ const flavour: KernelFlavour = (process.env.VMBUS_VM_FLAVOUR ?? 'cloud') as Kern
 /** True for the sizes that the full run has, false for small ones. */
 export const isFullSize = process.env.VMBUS_VM_SIZE === 'full';
 
+/**
+ * Shell that prints so many mebibytes: a random one again and again, each time after its number. An emulated guest makes
+ * random bytes at two mebibytes a second.
+ */
+export const printMebibytes = (count: number): string =>
+  `{ [ -e /tmp/mebibyte ] || dd if=/dev/urandom of=/tmp/mebibyte bs=1M count=1 2> /dev/null; for i in $(seq ${count}); do echo $i; cat /tmp/mebibyte; done; }`;
+
+/** What suites run in the guest. All have all of it, so that they share an image and the snapshot of its boot. */
+const PROGRAMS = ['hyperv-daemons', 'e2fsprogs', 'iproute2', 'iputils-ping', 'socat'];
+
 /** A machine that waits for its host. */
-export function bootMachine(options: Omit<HostedOptions, 'kernel'>): Promise<HostedMachine> {
-  return bootHosted({ flavour, ...options, kernel, note: (line) => console.log(`[lab] ${line}`) });
+export function bootMachine({ packages = [], ...options }: Omit<HostedOptions, 'kernel'>): Promise<HostedMachine> {
+  return bootHosted({
+    flavour,
+    ...options,
+    packages: [...PROGRAMS, ...packages],
+    kernel,
+    note: (line) => console.log(`[lab] ${line}`),
+  });
 }
 
 /** Boots; resolves when the guest has loaded its modules. */

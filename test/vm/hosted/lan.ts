@@ -22,8 +22,6 @@ export interface Lan {
   card(name: string, number: number): LanCard;
 }
 
-/** Programs that the suites need in the guest. */
-export const lanPackages = ['iproute2', 'iputils-ping', 'socat'] as const;
 /** Our neighbour, which has no kernel. */
 export const neighbour = '10.9.9.1';
 const patient = { timeoutMs: 120_000 };

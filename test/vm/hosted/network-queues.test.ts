@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { assertContent, bootWorld, endWorld, type HostWorld } from './host-world.js';
-import { bringUp, lan, lanPackages } from './lan.js';
+import { bringUp, lan } from './lan.js';
 
 /** Connections until each channel had its turn: which one a connection gets is a hash's choice. */
 const mostConnections = 200;
@@ -19,7 +19,6 @@ for (const processors of [2, 4]) {
       world = await bootWorld({
         devices: [left.provider, right.provider],
         cpus: processors,
-        packages: lanPackages,
         modules: ['hv_netvsc'],
       });
       await bringUp(world, left);

@@ -17,7 +17,7 @@ const sockets = hvSock();
 
 let world: HostWorld;
 before(async () => {
-  world = await bootWorld({ devices: [], services: [sockets], packages: ['socat'], modules: ['hv_sock'] });
+  world = await bootWorld({ devices: [], services: [sockets], modules: ['hv_sock'] });
 });
 after(async () => endWorld(world));
 
