@@ -15,10 +15,13 @@ const RESTORE_TIMEOUT_MS = 60_000;
 export class LabFailure extends Error {
   /** The last lines of both machines' consoles, ready to print. */
   readonly consoles: string;
+  /** Where it was the emulated processor that failed: how that showed. */
+  readonly emulationFault: string | undefined;
 
-  constructor(message: string, consoles: string) {
+  constructor(message: string, consoles: string, emulationFault?: string) {
     super(message);
     this.consoles = consoles;
+    this.emulationFault = emulationFault;
   }
 }
 

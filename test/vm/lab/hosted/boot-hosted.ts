@@ -96,9 +96,10 @@ export async function bootHosted(options: HostedOptions): Promise<HostedMachine>
   try {
     return await start(lab, command, options, { snapshot, restore: isSaved });
   } catch (error) {
-    if (!isSaved || options.signal?.aborted) throw error;
-    process.stderr.write(`[lab] ${error instanceof Error ? error.message : String(error)}; booting again\n`);
-    fs.rmSync(snapshot, { force: true });
+    const fault = error instanceof LabFailure ? error.emulationFault : undefined;
+    if ((!isSaved && fault === undefined) || options.signal?.aborted) throw error;
+    process.stderr.write(`[lab] ${fault ?? (error instanceof Error ? error.message : String(error))}; booting again\n`);
+    if (snapshot !== undefined) fs.rmSync(snapshot, { force: true });
     return start(lab, command, options, { snapshot, restore: false });
   }
 }
@@ -150,9 +151,10 @@ async function start(
     note(`connected to ${lab.release}`);
     return machine;
   } catch (error) {
+    const fault = machine.emulationFault;
     process.kill(error instanceof Error ? error.message : String(error));
     await process.ended;
-    throw new LabFailure(process.ending, machine.consoles);
+    throw new LabFailure(process.ending, machine.consoles, fault);
   } finally {
     clearTimeout(timeout);
     options.signal?.removeEventListener('abort', abort);
