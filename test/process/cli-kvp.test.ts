@@ -3,8 +3,6 @@
 // `hv kvp` and `hv host` as they are typed: what they print, in text and JSON, and with which status they end.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { appendFileSync, chmodSync, truncateSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { main, type Run, run, start } from './cli-run.js';
@@ -167,14 +165,11 @@ describe('hv kvp', () => {
   it('waits for a key, and gives up in time', async () => {
     using scene = makeScene();
     assert.equal((await hv(scene, 'kvp wait a --timeout 20ms')).status, 1);
-    const waiting = spawn(process.execPath, [main, '--root', scene.root, 'kvp', 'wait', 'a', '--value', '2']);
-    let said = '';
-    waiting.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+    const waiting = start(['--root', scene.root, 'kvp', 'wait', 'a', '--value', '2']);
     await hv(scene, 'kvp set a 1');
     await hv(scene, 'kvp set a 2');
-    await once(waiting, 'close');
 
-    assert.equal(said, '2\n');
+    assert.equal((await waiting.ended).stdout, '2\n');
   });
 
   it('watches until it is interrupted', async () => {
