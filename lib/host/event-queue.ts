@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Events that wait for somebody who may never come: the newest of them, and how many were given up for them.
-// Called by: process-host.ts, event-reader.ts.
+// Called by: event-log.ts, event-reader.ts.
 
 /** Events in their order. */
 export class EventQueue<Event> {

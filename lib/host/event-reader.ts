@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // One iteration over the events of a host process: from its first moment on, with a bounded queue.
-// Called by: host-process.ts.
+// Called by: child-host.ts.
 
 import { checkInteger, checkLimits, checkOptionNames } from '../check.js';
 import { EventQueue } from './event-queue.js';

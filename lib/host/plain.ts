@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Events, results and errors as plain data, for lines of JSON between processes; and errors made of them again.
-// Called by: process-host.ts, host-process.ts.
+// Called by: process-host.ts, process-main.ts, device-book.ts, child-host.ts.
 
 import { VmbusError, type VmbusErrorCode, type VmbusErrorDetails } from '../errors.js';
 

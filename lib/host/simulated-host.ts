@@ -2,7 +2,7 @@
 //
 // A simulated Hyper-V host that serves a folder: a guest that opens this root sees its devices on /sys/bus/vmbus and talks
 // to its providers through /dev/uioN.
-// Calls: local/ (the folder, the drivers, the nodes), the providers. Used by tests, `hv sim`, `hv demo`, process-main.ts.
+// Calls: local/ (the folder, the drivers, the nodes), the providers. Used by tests, `hv sim`, `hv demo`, process-host.ts.
 
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:net';

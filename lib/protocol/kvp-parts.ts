@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A value too large for one record, spread over several: a format of our own, told in docs/kvp.md. Pure.
-// Called by services/kvp/publish.ts and join.ts.
+// Called by services/kvp/publish.ts.
 //
 //   KEY.meta   vmbus-parts/1 GENERATION PARTS BYTES SHA256     sizes in decimal, the digest of all bytes in hex
 //   KEY.I      GENERATION I PARTS BASE64                       I from 0 on; 744 bytes each but the last

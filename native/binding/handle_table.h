@@ -6,6 +6,7 @@
 #ifndef VMBUS_BINDING_HANDLE_TABLE_H_
 #define VMBUS_BINDING_HANDLE_TABLE_H_
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -79,6 +80,17 @@ class HandleTable {
   std::vector<Slot> slots_;
   std::deque<size_t> free_;
 };
+
+// Has a new entry watch its descriptor and gives it a handle; or closes it and answers a negative
+// errno.
+template <class Entry>
+double Enter(const std::shared_ptr<Entry>& entry, HandleTable<Entry>& table) {
+  const int error = entry->Watch();
+  const int32_t handle = error == 0 ? table.Add(entry) : 0;
+  if (handle != 0) return handle;
+  entry->Close();
+  return error == 0 ? -EMFILE : -error;
+}
 
 }  // namespace vmbus::binding
 

@@ -16,7 +16,6 @@ namespace vmbus::binding {
 namespace {
 
 constexpr uint64_t kMonitorPollMs = 1;  // the hypervisor's own latency is of that order
-constexpr uint64_t kAcceptPauseMs = 50;
 // Events taken in one turn of the loop, so that one guest cannot hold it.
 constexpr int kMaxAccepts = 16;
 constexpr int kMaxMessages = 16;
@@ -31,20 +30,18 @@ NodeEntry::NodeEntry(EnvState& state, std::unique_ptr<os::NodeServer> server, Js
 NodeEntry::~NodeEntry() = default;
 
 int NodeEntry::Watch() {
-  return listener_.Start(state_, server_->listening_fd(), [this](bool) { OnConnect(); });
+  return listener_.Start(state_, server_->listening_fd(), [this] { OnConnect(); });
 }
 
 void NodeEntry::Keep(bool keep) {
   kept_ = keep;
   listener_.Keep(keep);
-  accept_later_.Keep(keep);
   for (auto& [fd, watch] : connections_) watch.Keep(keep);
 }
 
 void NodeEntry::Close() {
   if (std::exchange(closed_, true)) return;
   listener_.Stop();
-  accept_later_.Stop();
   monitor_.Stop();
   state_.DropChannelsOf(this);
   server_->Close();
@@ -66,7 +63,7 @@ void NodeEntry::OnConnect() {
     auto accepted = server_->Accept();
     if (!accepted.ok() && accepted.error() == EAGAIN) return;
     if (!accepted.ok() && accepted.error() == ECONNABORTED) continue;
-    if (!accepted.ok()) return AcceptLater();
+    if (!accepted.ok()) return listener_.Pause();
     const int fd = accepted.value().fd;
     PollWatch watch;
     if (watch.Start(state_, fd, [this, fd](bool readable) {
@@ -87,20 +84,6 @@ void NodeEntry::OnConnect() {
     if (accepted.value().first) OnOpened();
     if (!closed_ && connections_.contains(fd) && server_->Greet(fd) != 0) OnGone(fd);
   }
-}
-
-// The process has no descriptor left, or the system no memory. The connection keeps the socket
-// readable, so the socket is not looked at for a while; the guest's own patience says how long it
-// waits.
-void NodeEntry::AcceptLater() {
-  listener_.Stop();
-  accept_later_.Start(state_, kAcceptPauseMs, [this] {
-    const auto self = shared_from_this();
-    if (Watch() != 0) return;
-    accept_later_.Stop();
-    listener_.Keep(kept_);
-  });
-  accept_later_.Keep(kept_);
 }
 
 void NodeEntry::OnOpened() {

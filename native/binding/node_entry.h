@@ -12,6 +12,7 @@
 
 #include "../os/node_server.h"
 #include "js_call.h"
+#include "listen_watch.h"
 #include "poll_watch.h"
 
 namespace vmbus::binding {
@@ -37,7 +38,6 @@ class NodeEntry : public std::enable_shared_from_this<NodeEntry> {
 
  private:
   void OnConnect();
-  void AcceptLater();
   void OnOpened();
   void HearOut();
   // Whether more may wait.
@@ -51,8 +51,7 @@ class NodeEntry : public std::enable_shared_from_this<NodeEntry> {
   JsCallback on_event_;
   bool closed_ = false;
   bool kept_ = true;
-  PollWatch listener_;
-  TimerWatch accept_later_;
+  ListenWatch listener_;
   TimerWatch monitor_;
   std::map<int, PollWatch> connections_;
 };

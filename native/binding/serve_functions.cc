@@ -38,11 +38,7 @@ Napi::Value ServeNode(const Napi::CallbackInfo& info) {
       os::NodeServer::Listen(*path, static_cast<uint64_t>(*bytes), static_cast<int>(*monitor_id));
   if (!server.ok()) return arguments.Number(-server.error());
   auto entry = std::make_shared<NodeEntry>(state, server.Take(), std::move(*on_event));
-  int error = entry->Watch();
-  const int32_t handle = error == 0 ? state.nodes.Add(entry) : 0;
-  if (handle != 0) return arguments.Number(handle);
-  entry->Close();
-  return arguments.Number(error == 0 ? -EMFILE : -error);
+  return arguments.Number(Enter(entry, state.nodes));
 }
 
 // The node of the first argument; null when it is closed, nothing with an exception pending.

@@ -14,7 +14,6 @@ namespace vmbus::binding {
 
 namespace {
 
-constexpr uint64_t kAcceptPauseMs = 50;
 constexpr int kMaxAccepts = 16;  // in one turn of the loop
 // More than a socket holds.
 constexpr int kMaxLastWords = 1024;
@@ -29,20 +28,18 @@ ServedServiceEntry::ServedServiceEntry(EnvState& state, os::ServiceServer server
       on_message_(std::move(on_message)) {}
 
 int ServedServiceEntry::Watch() {
-  return listener_.Start(state_, server_.listening_fd(), [this](bool) { OnConnect(); });
+  return listener_.Start(state_, server_.listening_fd(), [this] { OnConnect(); });
 }
 
 void ServedServiceEntry::Keep(bool keep) {
   kept_ = keep;
   listener_.Keep(keep);
-  accept_later_.Keep(keep);
   opener_.Keep(keep);
 }
 
 void ServedServiceEntry::Close() {
   if (std::exchange(closed_, true)) return;
   listener_.Stop();
-  accept_later_.Stop();
   opener_.Stop();
   server_.Close();
 }
@@ -55,10 +52,12 @@ void ServedServiceEntry::OnConnect() {
     const int error = server_.Accept();
     if (error == EAGAIN) return;
     if (error == EBUSY || error == ECONNABORTED) continue;
-    if (error != 0) return AcceptLater();
-    if (opener_.Start(state_, server_.opener_fd(), [this](bool) {
+    if (error != 0) return listener_.Pause();
+    if (opener_.Start(state_, server_.opener_fd(), [this](bool readable) {
           const auto alive = shared_from_this();
           OnReadable();
+          // Polling has ended: nobody would hear the rest.
+          if (!readable && !closed_ && server_.opener_fd() >= 0) OnGone();
         }) != 0) {
       server_.DropOpener();
       continue;
@@ -75,19 +74,6 @@ void ServedServiceEntry::HearOut() {
   }
 }
 
-// The process has no descriptor left: the connection keeps the socket readable, so it is not looked
-// at for a while.
-void ServedServiceEntry::AcceptLater() {
-  listener_.Stop();
-  accept_later_.Start(state_, kAcceptPauseMs, [this] {
-    const auto self = shared_from_this();
-    if (Watch() != 0) return;
-    accept_later_.Stop();
-    listener_.Keep(kept_);
-  });
-  accept_later_.Keep(kept_);
-}
-
 bool ServedServiceEntry::OnReadable() {
   const os::ServiceMessage message = server_.Read(buffer_);
   if (message.what == os::ServiceRead::kNothing) return false;
@@ -95,10 +81,14 @@ bool ServedServiceEntry::OnReadable() {
     on_message_.CallWithBytes(state_, std::span(buffer_).first(message.bytes));
     return true;
   }
+  OnGone();
+  return false;
+}
+
+void ServedServiceEntry::OnGone() {
   opener_.Stop();
   server_.DropOpener();
   on_opened_.Call(state_, {0});
-  return false;
 }
 
 }  // namespace vmbus::binding

@@ -13,6 +13,7 @@
 
 #include "../os/service_server.h"
 #include "js_call.h"
+#include "listen_watch.h"
 #include "poll_watch.h"
 
 namespace vmbus::binding {
@@ -35,9 +36,9 @@ class ServedServiceEntry : public std::enable_shared_from_this<ServedServiceEntr
  private:
   void OnConnect();
   void HearOut();
-  void AcceptLater();
   // Whether more may wait.
   bool OnReadable();
+  void OnGone();
 
   EnvState& state_;
   os::ServiceServer server_;
@@ -46,8 +47,7 @@ class ServedServiceEntry : public std::enable_shared_from_this<ServedServiceEntr
   bool closed_ = false;
   bool kept_ = true;
   std::array<std::byte, os::kMaxServiceBytes> buffer_;
-  TimerWatch accept_later_;
-  PollWatch listener_;
+  ListenWatch listener_;
   PollWatch opener_;
 };
 

@@ -15,7 +15,7 @@ ServiceEntry::ServiceEntry(EnvState& state, os::UniqueFd fd, JsCallback on_messa
     : state_(state), fd_(std::move(fd)), on_message_(std::move(on_message)) {}
 
 int ServiceEntry::Watch() {
-  return watch_.Start(state_, fd_.get(), [this](bool) { OnReadable(); });
+  return watch_.Start(state_, fd_.get(), [this](bool readable) { OnReadable(readable); });
 }
 
 int ServiceEntry::Write(std::span<const std::byte> message) const {
@@ -28,14 +28,14 @@ void ServiceEntry::Close() {
   fd_.Close();
 }
 
-void ServiceEntry::OnReadable() {
+void ServiceEntry::OnReadable(bool readable) {
   const auto self = shared_from_this();
   const os::ServiceMessage message = os::ReadService(fd_.get(), buffer_);
-  if (message.what == os::ServiceRead::kNothing) return;
   if (message.what == os::ServiceRead::kMessage) {
     on_message_.CallWithBytes(state_, std::span(buffer_).first(message.bytes));
-    return;
   }
+  // A broken descriptor is not polled any more, and the kernel waits until it is closed.
+  if (closed_ || (readable && message.what != os::ServiceRead::kGone)) return;
   Close();
   on_message_.CallWithBytes(state_, {});
 }

@@ -33,7 +33,8 @@ class ServiceEntry : public std::enable_shared_from_this<ServiceEntry> {
   void Close();
 
  private:
-  void OnReadable();
+  // Not readable: broken.
+  void OnReadable(bool readable);
 
   EnvState& state_;
   os::UniqueFd fd_;

@@ -18,16 +18,6 @@ namespace vmbus::binding {
 
 namespace {
 
-// Watches a new entry and gives it a handle; or a negative errno.
-template <class Entry>
-double Enter(const std::shared_ptr<Entry>& entry, HandleTable<Entry>& table) {
-  const int error = entry->Watch();
-  const int32_t handle = error == 0 ? table.Add(entry) : 0;
-  if (handle != 0) return handle;
-  entry->Close();
-  return error == 0 ? -EMFILE : -error;
-}
-
 Napi::Value OpenService(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto path = arguments.Text(0, "path");

@@ -32,11 +32,7 @@ Napi::Value OpenUevents(const Napi::CallbackInfo& info) {
   auto fd = os::OpenUevents();
   if (!fd.ok()) return arguments.Number(-fd.error());
   auto entry = std::make_shared<UeventEntry>(state, fd.Take(), std::move(*on_message));
-  const int error = entry->Watch();
-  const int32_t handle = error == 0 ? state.uevents.Add(entry) : 0;
-  if (handle != 0) return arguments.Number(handle);
-  entry->Close();
-  return arguments.Number(error == 0 ? -EMFILE : -error);
+  return arguments.Number(Enter(entry, state.uevents));
 }
 
 void CloseUevents(const Napi::CallbackInfo& info) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Locks on a whole regular file, tried without waiting: who waits does so on its own loop.
-// Called by: native/binding system_functions. Source: fcntl(2) F_OFD_SETLK, flock(2).
+// Called by: native/binding file_lock_functions. Source: fcntl(2) F_OFD_SETLK, flock(2).
 //
 // The two kinds do not see each other, and programs that share a file use the one or the other.
 // Both belong to the open file description here: closing another descriptor of the file does not

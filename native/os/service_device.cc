@@ -46,6 +46,8 @@ ServiceMessage ReadService(int fd, std::span<std::byte> buffer) {
     return {broken ? ServiceRead::kGone : ServiceRead::kNothing, 0};
   }
   const ssize_t count = read(fd, buffer.data(), buffer.size());
+  // A socket cuts off what does not fit, without a word.
+  if (count == static_cast<ssize_t>(buffer.size())) return {ServiceRead::kGone, 0};
   if (count > 0) return {ServiceRead::kMessage, static_cast<size_t>(count)};
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return {ServiceRead::kNothing, 0};
   return {ServiceRead::kGone, 0};

@@ -17,7 +17,8 @@
 
 namespace vmbus::os {
 
-// The longest message is KVP's, 7432 bytes. A read that is too short is refused by the kernel.
+// More than the longest message, KVP's 7432 bytes: one that fills a buffer of this size is none. A
+// read that is too short is refused by the kernel.
 inline constexpr size_t kMaxServiceBytes = 8192;
 
 // Errno EBUSY: somebody has the device; of a socket the first message tells (service_server).
@@ -30,8 +31,8 @@ struct ServiceMessage {
   size_t bytes;  // kMessage
 };
 
-// One message into `buffer`. kGone: the service is off; the descriptor must be closed soon, the
-// kernel waits for that.
+// One message into `buffer` of kMaxServiceBytes. kGone: the service is off, or broken; the
+// descriptor must be closed soon, the kernel waits for that.
 ServiceMessage ReadService(int fd, std::span<std::byte> buffer);
 
 // One message. 0 or an errno.

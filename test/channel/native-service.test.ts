@@ -150,6 +150,15 @@ test('paths that are no service device are refused', () => {
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
+test('a message that is longer than any is taken for none: whoever sent it is dropped', async () => {
+  const { handle, heard } = opened();
+  await opens.reach(1);
+  assert.equal(binding.writeService(handle, new Uint8Array(8192)), 0);
+  await opens.reach(2);
+  await heard.reach(1);
+  assert.deepEqual([opens.seen, asked.seen, heard.seen], [[1, 0], [], ['']]);
+});
+
 test('a callback may close what it is called for', async () => {
   const log = new EventLog<string>();
   const handle: number = binding.openService(path, (message) => {

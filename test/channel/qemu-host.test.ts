@@ -197,6 +197,85 @@ describe('fast channels', () => {
   }
 });
 
+describe('a device that drains', () => {
+  /** Answers everything; what it drains is over when told. */
+  function draining(options: { readonly monitorId?: number; readonly subchannels?: number } = {}) {
+    const ends: string[] = [];
+    let drained = (): void => undefined;
+    const provider: Provider = {
+      ...echo({ name: 'draining', ...(options.monitorId === undefined ? {} : { monitorId: options.monitorId }) }),
+      onOpen: (channel) => {
+        const { subchannelIndex } = channel;
+        if (subchannelIndex === 0 && options.subchannels) channel.offerSubchannels(options.subchannels);
+        return {
+          onPacket: ({ transactionId, payload }) => channel.complete(transactionId, payload),
+          drain: () =>
+            new Promise((resolve) => {
+              const before = drained;
+              drained = () => {
+                before();
+                resolve();
+              };
+            }),
+          onClose: (reason) => ends.push(`${subchannelIndex} ${reason}`),
+        };
+      },
+    };
+    return { provider, ends, drained: () => drained() };
+  }
+
+  it('is withdrawn when nothing is in flight any more, and served until the guest closes it', async () => {
+    const { provider, ends, drained } = draining();
+    const { machine, host } = await world([provider], true);
+    const guest = await machine.open(only(await machine.connect()));
+    host.rescind('draining');
+    guest.send(bytes('one'), 1n, 1);
+    assert.equal((await guest.receive()).id, 1n);
+    assert.deepEqual(machine.messages, []);
+
+    drained();
+    assert.equal(word(await machine.expect(2), 8), guest.offer.relid);
+    guest.send(bytes('two'), 2n, 1);
+    assert.equal((await guest.receive()).id, 2n);
+    assert.deepEqual(ends, []);
+    machine.post(message(7, guest.offer.relid));
+    await machine.until(() => ends.length === 1);
+    machine.post(message(13, guest.offer.relid));
+    assert.deepEqual(ends, ['0 rescinded']);
+  });
+
+  it('is still heard by its bit in the monitor page', async () => {
+    const { provider, drained } = draining({ monitorId: 37 });
+    const { machine, host } = await world([provider], true);
+    const guest = await machine.open(only(await machine.connect()));
+    await turn();
+    machine.setWord(guest.header('out', 8), 1);
+    const signalled = async (id: bigint): Promise<void> => {
+      guest.send(bytes('8 bytes!'), id, 1);
+      machine.setWord(3 * pageBytes + 8 + 8, 1 << 5);
+      assert.equal((await guest.receive()).id, id);
+    };
+    host.rescind('draining');
+    await signalled(1n);
+    drained();
+    await machine.expect(2);
+    await signalled(2n);
+  });
+
+  it('ends on its subchannels when the guest closes the primary channel alone', async () => {
+    const { provider, ends, drained } = draining({ subchannels: 1 });
+    const { machine, host } = await world([provider], true);
+    const guest = await machine.open(only(await machine.connect()));
+    await machine.open(await machine.expectOffer());
+    host.rescind('draining');
+    drained();
+    await machine.expect(2);
+    machine.post(message(7, guest.offer.relid));
+    await machine.until(() => ends.length === 2);
+    assert.deepEqual(ends, ['0 rescinded', '1 rescinded']);
+  });
+});
+
 describe('memory outside the machine', () => {
   it('is refused as a GPADL, and the guest is told', async () => {
     const { machine, troubles } = await world([echo()], true);
@@ -252,39 +331,6 @@ describe('the life of a machine', () => {
     machine.post(message(13, offer.relid));
     host.add(echo({ name: 'late' }));
     assert.ok(await machine.open(await machine.expectOffer()));
-  });
-
-  it('tells a guest of a withdrawal when nothing is in flight any more, and serves it until it closes', async () => {
-    let drained = (): void => undefined;
-    let closed: string | undefined;
-    const draining: Provider = {
-      ...echo({ name: 'draining' }),
-      onOpen: (channel) => ({
-        onPacket: ({ transactionId, payload }) => channel.complete(transactionId, payload),
-        drain: () =>
-          new Promise((resolve) => {
-            drained = resolve;
-          }),
-        onClose: (reason) => {
-          closed = reason;
-        },
-      }),
-    };
-    const { machine, host } = await world([draining], true);
-    const guest = await machine.open(only(await machine.connect()));
-    host.rescind('draining');
-    guest.send(bytes('one'), 1n, 1);
-    assert.equal((await guest.receive()).id, 1n);
-    assert.deepEqual(machine.messages, []);
-
-    drained();
-    assert.equal(word(await machine.expect(2), 8), guest.offer.relid);
-    guest.send(bytes('two'), 2n, 1);
-    assert.equal((await guest.receive()).id, 2n);
-    assert.equal(closed, undefined);
-    machine.post(message(7, guest.offer.relid));
-    await machine.until(() => closed === 'rescinded');
-    machine.post(message(13, guest.offer.relid));
   });
 
   it('ends with the stream', async () => {

@@ -102,10 +102,11 @@ export class ControlPath {
    * @param options `staysOpen`: packets pass until the guest closes it
    */
   rescind(channel: OfferedChannel, { staysOpen = false }: { readonly staysOpen?: boolean } = {}): void {
-    if (channel.isRescinded || this.#channels.get(channel.relid) !== channel) return;
+    if (this.#channels.get(channel.relid) !== channel) return;
+    const isNews = !channel.isRescinded;
     channel.isRescinded = true;
     if (!staysOpen) this.#shut(channel);
-    this.#post(reply.encodeRescind(channel.relid));
+    if (isNews) this.#post(reply.encodeRescind(channel.relid));
   }
 
   /** Interrupts the guest for a channel. */

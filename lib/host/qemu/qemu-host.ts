@@ -242,8 +242,9 @@ export class QemuHost implements AsyncDisposable {
     if (!this.#isClosed) this.#options.onReset?.();
   }
 
+  /** Those that are on their way out are still served. */
   get #monitored(): HostedBusDevice[] {
-    return [...this.#devices.values()].filter((device) => device.monitorId !== null && device.isOpen);
+    return [...this.#devices.values(), ...this.#leaving].filter((device) => device.monitorId !== null && device.isOpen);
   }
 
   #pollMonitors(): void {

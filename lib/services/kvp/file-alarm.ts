@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Wakes whoever waits for a change of a file that may not be there yet, nor its folder. Holds no more than one bit.
-// Called by watch.ts and join.ts. inotify tells of the nearest folder that exists; a look every now and then covers what it
+// Called by watch.ts. inotify tells of the nearest folder that exists; a look every now and then covers what it
 // can't tell: a file system without it, and no room for another watch.
 
 import { existsSync, type FSWatcher, statSync, watch } from 'node:fs';

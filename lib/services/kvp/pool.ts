@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A pool of key-value pairs beside the distribution's daemon. Each call opens nothing and keeps nothing: it takes both locks,
+// A pool of key-value pairs beside the distribution’s daemon. Nothing of the file is kept between calls: each takes both locks,
 // looks at the file, does its work and lets go, within one turn of the loop.
 // Called by open-pool.ts. Calls: locked-file.ts (locks), pool-model.ts (changes), rewrite-plan.ts and pool-file.ts (bytes).
 

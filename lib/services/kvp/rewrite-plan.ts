@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // How a pool file gets its new contents in place, in an order that survives `kill -9` between any two bytes. Pure.
-// Called by kvp-pool.ts; the steps are done by pool-file.ts.
+// Called by pool.ts; the steps are done by pool-file.ts.
 //
 // The daemon reads the file by its name in place, so the inode stays and there is no rename. After any part of the steps, and
 // of any write among them, a reader that takes the first record with a key finds for each key its old value or its new one,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Makes verbs of named providers: arguments are read by their types, then a function is called with them.
-// Called by: the verbs-*.ts beside it.
+// Called by: input-verbs.ts, integration-verbs.ts and machine-verbs.ts beside it.
 
 import type { Provider } from '../../types.js';
 import type { NamedVerb } from './types.js';
