@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, truncateSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { main, type Run, run, start } from './cli-run.js';
+import { type Run, run, start } from './cli-run.js';
 import { type KvpScene, makeScene } from './kvp-scene.js';
 
 const hv = (scene: KvpScene, words: string, input?: string): Promise<Run> =>
