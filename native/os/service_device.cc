@@ -45,7 +45,10 @@ ServiceMessage ReadService(int fd, std::span<std::byte> buffer) {
     const bool broken = (entry.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
     return {broken ? ServiceRead::kGone : ServiceRead::kNothing, 0};
   }
-  const ssize_t count = read(fd, buffer.data(), buffer.size());
+  ssize_t count = read(fd, buffer.data(), buffer.size());
+  // A socket whose peer has left without hearing us out says that first, once; what it said before
+  // is still there.
+  if (count < 0 && errno == ECONNRESET) count = read(fd, buffer.data(), buffer.size());
   // A socket cuts off what does not fit, without a word.
   if (count == static_cast<ssize_t>(buffer.size())) return {ServiceRead::kGone, 0};
   if (count > 0) return {ServiceRead::kMessage, static_cast<size_t>(count)};

@@ -61,6 +61,18 @@ test('messages pass whole and in order, both ways', async () => {
   assert.deepEqual(heard.seen, ['version', long, 'last']);
 });
 
+test('a second opener that speaks at once is told it as well', async () => {
+  opened();
+  await opens.reach(1);
+  const heard = new EventLog<Uint8Array>();
+  const second = binding.openService(path, (message) => heard.push(message));
+  binding.writeService(second, bytes('register'));
+  await heard.reach(2);
+
+  assert.equal(Buffer.from(heard.seen[0] ?? []).readInt32LE(0), EBUSY);
+  binding.closeService(second);
+});
+
 test('a second opener is told that somebody has it, and the first one hears nothing of it', async () => {
   const first = opened();
   await opens.reach(1);
