@@ -6,6 +6,7 @@
 // Handles are positive integers, valid in the environment (main thread or worker) that made them, and never reused.
 // A function given a handle that is not open answers `Status.closed`.
 
+import type { ClockFunctions } from './clock-functions.js';
 import type { FileLockFunctions } from './file-lock-functions.js';
 import type { GuestMemoryFunctions } from './guest-memory-functions.js';
 import type { ServiceFunctions } from './service-functions.js';
@@ -161,7 +162,7 @@ export interface OpenPlan {
 }
 
 /** The addon. */
-export interface Binding extends GuestMemoryFunctions, FileLockFunctions, ServiceFunctions {
+export interface Binding extends ClockFunctions, FileLockFunctions, GuestMemoryFunctions, ServiceFunctions {
   /** Version of this surface; load.ts refuses another. */
   readonly abi: number;
   /** Compiler, flags and versions, for `hv doctor` and reports. */

@@ -58,6 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddChannelFunctions(env, exports, state);
   AddServeFunctions(env, exports, state);
   AddGuestMemoryFunctions(env, exports, state);
+  AddClockFunctions(env, exports, state);
   AddFaultFunctions(env, exports, state);
   AddFileLockFunctions(env, exports, state);
   AddServiceFunctions(env, exports, state);

@@ -16,6 +16,7 @@ void AddLeaseFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddChannelFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddClockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddServiceFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
