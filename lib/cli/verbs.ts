@@ -59,6 +59,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/doctor.js'),
   },
   {
+    name: 'time',
+    group: look,
+    summary: "how far this clock is from the host's, and who keeps it",
+    load: () => import('./commands/time.js'),
+  },
+  {
     name: 'channels',
     group: look,
     summary: 'show channels, or move one to another CPU',
@@ -100,6 +106,12 @@ export const verbs: readonly Verb[] = [
     group: change,
     summary: 'key-value pairs between guest and host',
     load: () => import('./commands/kvp.js'),
+  },
+  {
+    name: 'service',
+    group: change,
+    summary: 'install systemd units and udev rules, and remove them',
+    load: () => import('./commands/service.js'),
   },
   {
     name: 'demo',

@@ -8,4 +8,6 @@ export { hostInfo } from './host.js';
 export type * from './host-types.js';
 export { detect } from './info.js';
 export { captureSnapshot, type SnapshotOptions, type SnapshotResult } from './snapshot.js';
+export { timeReport } from './time/report.js';
+export type * from './time/types.js';
 export type * from './types.js';

@@ -6,3 +6,6 @@ export { autoKeys as kvpAutoKeys, explainKvpKey, poolTitles as kvpPoolTitles } f
 export { mostPublishedBytes } from '../protocol/kvp-parts.js';
 export { kvpPoolNames, openKvpPool } from './kvp/open-pool.js';
 export type * from './kvp/types.js';
+export { applyUnits } from './units/apply.js';
+export { listUnits, planUnits } from './units/plan.js';
+export type * from './units/types.js';
