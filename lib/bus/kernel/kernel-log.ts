@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The one fact that only the kernel log tells: which VMBus version guest and host agreed on.
-// Called by move-channel.ts, to explain a refusal. Source: drivers/hv/connection.c ("Vmbus version:%d.%d"); dev-kmsg ABI.
+// What only the kernel log tells: which VMBus version guest and host agreed on, and what else its drivers noted.
+// Called by move-channel.ts, to explain a refusal, and by the doctor. Source: drivers/hv/connection.c ("Vmbus version:%d.%d"); dev-kmsg ABI.
 
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 
@@ -23,7 +23,7 @@ export function protocolVersion(root: string): { readonly major: number; readonl
 }
 
 /** Records of the log, oldest first; each read gives one. */
-function* kernelLog(root: string): Generator<string, void> {
+export function* kernelLog(root: string): Generator<string, void> {
   let fd: number;
   try {
     fd = openSync(under(root, 'dev/kmsg'), constants.O_RDONLY | constants.O_NONBLOCK);

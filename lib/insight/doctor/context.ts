@@ -3,7 +3,7 @@
 // What checks look at: the machine, the bus, the modules and the distribution of one root, read once.
 // Called by doctor.ts; handed to every check.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type KernelVersion, kernelVersion } from '../../bus/kernel/kernel-version.js';
 import { readDevices } from '../../bus/read/device-list.js';
@@ -20,6 +20,9 @@ import type { CheckInfo, CheckOutcome } from './types.js';
 export interface Check extends CheckInfo {
   run(context: DoctorContext): CheckOutcome | readonly CheckOutcome[];
 }
+
+/** As many as the kernel follows. */
+const mostLinks = 40;
 
 /** One root as checks see it. Reading never throws. */
 export class DoctorContext {
@@ -76,6 +79,32 @@ export class DoctorContext {
     }
   }
 
+  /** An executable by its absolute path in the system of the root: links are followed as they lead there. */
+  hasProgram(program: string): boolean {
+    const found = this.#resolve(program.split('/'));
+    return found !== null && this.isExecutable(found);
+  }
+
+  /** Path under the root that a path of its system leads to; null for a link that leads nowhere, or round in circles. */
+  #resolve(parts: readonly string[]): string | null {
+    const waiting = parts.filter(Boolean);
+    const settled: string[] = [];
+    for (let links = 0; waiting.length > 0; ) {
+      const part = waiting.shift() ?? '';
+      if (part === '..') settled.pop();
+      if (part === '.' || part === '..') continue;
+      const target = readLink(path.join(this.root, ...settled, part));
+      if (target === null) {
+        settled.push(part);
+        continue;
+      }
+      if (++links > mostLinks) return null;
+      if (target.startsWith('/')) settled.length = 0;
+      waiting.unshift(...target.split('/').filter(Boolean));
+    }
+    return settled.join('/');
+  }
+
   /** Bytes of a file as latin1 text; null where it cannot be read. */
   read(relative: string): string | null {
     try {
@@ -83,5 +112,14 @@ export class DoctorContext {
     } catch {
       return null;
     }
+  }
+}
+
+/** Where a link leads; null for what is none. */
+function readLink(file: string): string | null {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return null;
   }
 }

@@ -7,14 +7,21 @@ import { deviceClasses } from '../../bus/index.js';
 import { checkLimits, checkOptionNames, checkText } from '../../check.js';
 import { invalidType, invalidValue } from '../../errors.js';
 import { nearest } from '../../nearest.js';
+import { clockCheck } from './checks/clock.js';
 import { confidentialCheck } from './checks/confidential.js';
+import { daemonUnitsCheck } from './checks/daemon-units.js';
 import { daemonsAliveCheck, daemonsCheck } from './checks/daemons.js';
 import { devicesCheck } from './checks/devices.js';
+import { hostNameCheck } from './checks/host-name.js';
 import { kernelHazardsCheck } from './checks/kernel-hazards.js';
 import { kvpHelpersCheck } from './checks/kvp-helpers.js';
 import { machineCheck } from './checks/machine.js';
+import { memoryOnlineCheck } from './checks/memory-online.js';
 import { networkOnUioCheck } from './checks/network-on-uio.js';
+import { poolFilesCheck } from './checks/pool-files.js';
+import { serviceVersionsCheck } from './checks/service-versions.js';
 import { servicesCheck } from './checks/services.js';
+import { shutdownProgramCheck } from './checks/shutdown-program.js';
 import { toolsMatchCheck } from './checks/tools-match.js';
 import { uioBindingCheck } from './checks/uio-binding.js';
 import { type Check, DoctorContext } from './context.js';
@@ -27,8 +34,15 @@ const checks: readonly Check[] = [
   devicesCheck,
   daemonsCheck,
   daemonsAliveCheck,
+  daemonUnitsCheck,
   kvpHelpersCheck,
+  hostNameCheck,
+  poolFilesCheck,
   toolsMatchCheck,
+  serviceVersionsCheck,
+  shutdownProgramCheck,
+  clockCheck,
+  memoryOnlineCheck,
   networkOnUioCheck,
   uioBindingCheck,
   kernelHazardsCheck,
