@@ -23,6 +23,9 @@ export const FAULT_FILE = 'VMBUS_VM_FAULT_FILE';
 /** Where a suite finds the name of its recording; see host-world.ts. */
 export const RECORD_FILE = 'VMBUS_VM_RECORD_FILE';
 
+/** For a suite whose time is over; see host-world.ts. */
+const LAST_WORDS_SECONDS = 20;
+
 const compiled = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** One run in a process of its own. @returns also why it is void, if the emulated processor failed */
@@ -47,11 +50,16 @@ async function runOnce(boot: Boot, { size, signal, recordTo }: HostedRun) {
         [FAULT_FILE]: fault,
         ...(recordTo === undefined ? {} : { [RECORD_FILE]: recordTo }),
       },
-      timeout: 1000 * suiteSeconds(suite, size),
       killSignal: 'SIGKILL', // QEMU goes with it
       signal,
     });
-    const [code] = (await once(child, 'close')) as [number | null];
+    // First it may say where it stands.
+    const limit = setTimeout(() => child.kill('SIGTERM'), 1000 * suiteSeconds(suite, size));
+    const end = setTimeout(() => child.kill('SIGKILL'), 1000 * (suiteSeconds(suite, size) + LAST_WORDS_SECONDS));
+    const [code] = (await once(child, 'close').finally(() => {
+      clearTimeout(limit);
+      clearTimeout(end);
+    })) as [number | null];
     const text = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '');
     return { tally: tallyOf(text(report), [suite.name], code ?? 1), fault: text(fault) };
   } finally {

@@ -47,14 +47,24 @@ export const printMebibytes = (count: number): string =>
 const PROGRAMS = ['hyperv-daemons', 'e2fsprogs', 'iproute2', 'iputils-ping', 'socat'];
 
 /** A machine that waits for its host. */
-export function bootMachine({ packages = [], ...options }: Omit<HostedOptions, 'kernel'>): Promise<HostedMachine> {
-  return bootHosted({
+export async function bootMachine({
+  packages = [],
+  ...options
+}: Omit<HostedOptions, 'kernel'>): Promise<HostedMachine> {
+  const machine = await bootHosted({
     flavour,
     ...options,
     packages: [...PROGRAMS, ...packages],
     kernel,
     note: (line) => console.log(`[lab] ${line}`),
   });
+  process.prependOnceListener('SIGTERM', () => tellWhere(machine));
+  return machine;
+}
+
+/** The runner's patience is at its end: where does the guest hang? */
+function tellWhere(machine: HostedMachine): void {
+  console.error(machine.consoles);
 }
 
 /** Boots; resolves when the guest has loaded its modules. */
