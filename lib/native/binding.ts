@@ -9,6 +9,7 @@
 import type { ClockFunctions } from './clock-functions.js';
 import type { FileLockFunctions } from './file-lock-functions.js';
 import type { GuestMemoryFunctions } from './guest-memory-functions.js';
+import type { InboxFunctions } from './inbox-functions.js';
 import type { ServiceFunctions } from './service-functions.js';
 
 /** Version of this surface; an addon of another one is not used. */
@@ -162,7 +163,12 @@ export interface OpenPlan {
 }
 
 /** The addon. */
-export interface Binding extends ClockFunctions, FileLockFunctions, GuestMemoryFunctions, ServiceFunctions {
+export interface Binding
+  extends ClockFunctions,
+    FileLockFunctions,
+    GuestMemoryFunctions,
+    InboxFunctions,
+    ServiceFunctions {
   /** Version of this surface; load.ts refuses another. */
   readonly abi: number;
   /** Compiler, flags and versions, for `hv doctor` and reports. */

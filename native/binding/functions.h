@@ -19,6 +19,7 @@ void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* stat
 void AddClockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddInboxFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddServiceFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddSystemFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 
