@@ -3,6 +3,14 @@
 // Exports of the devices, the guest side of each protocol.
 
 export type {
+  FileCopy,
+  FileCopyOptions,
+  FileCopySink,
+  FileCopyTransport,
+  IncomingFile,
+} from './fcopy.js';
+export { openFileCopy } from './fcopy.js';
+export type {
   BalloonAsk,
   HotAddAsk,
   MemoryFigures,

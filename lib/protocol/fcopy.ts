@@ -2,7 +2,7 @@
 //
 // Bodies of the file copy service (guest services): the host starts a file, writes it piece by piece, completes or cancels it.
 // Each is answered by its status before the next is sent.
-// Shared by host/providers/fcopy.ts and devices/. Source of the facts: struct hv_start_fcopy and struct hv_do_fcopy in
+// Shared by host/providers/fcopy.ts, devices/ and fcopy-device.ts, whose messages differ in how names are written. Source of the facts: struct hv_start_fcopy and struct hv_do_fcopy in
 // include/uapi/linux/hyperv.h; tools/hv/hv_fcopy_uio_daemon.c.
 //
 // Body: u32 operation, 32 bytes zero; then
@@ -59,13 +59,34 @@ export interface FcopyStart {
   readonly sizeBytes: bigint;
 }
 
+/** How names stand in their fields, which are the same size either way. */
+export interface FcopyNames {
+  /** Writes one, ended and filled up with zeros. @throws TypeError, RangeError */
+  put(body: Uint8Array, offset: number, fieldBytes: number, text: string, name: string): unknown;
+  /** @throws VmbusError ERR_VMBUS_PROTOCOL for one that does not end */
+  get(body: Uint8Array, offset: number, fieldBytes: number): string;
+}
+
+const utf16Names: FcopyNames = {
+  put: putText,
+  get(body, offset, fieldBytes) {
+    if (!hasNul(body, offset, fieldBytes)) throw protocolViolation('fcopy', 'a start with a name that does not end');
+    return getText(body, offset, fieldBytes);
+  },
+};
+
 /** Body of a request. @throws TypeError, RangeError */
 export function encodeFcopy(request: FcopyRequest): Uint8Array {
+  return encodeWith(utf16Names, request);
+}
+
+/** The same with other names. */
+export function encodeWith(names: FcopyNames, request: FcopyRequest): Uint8Array {
   switch (request.kind) {
     case 'start':
       return build(FcopyOperation.start, startBytes, (body, view) => {
-        putText(body, headerBytes, nameBytes, request.name, 'name');
-        putText(body, pathOffset, nameBytes, request.path, 'path');
+        names.put(body, headerBytes, nameBytes, request.name, 'name');
+        names.put(body, pathOffset, nameBytes, request.path, 'path');
         putUint(view, startFlags, 32, request.flags, 'flags');
         putUint64(view, startSize, request.sizeBytes, 'sizeBytes');
       });
@@ -91,11 +112,16 @@ export function encodeFcopy(request: FcopyRequest): Uint8Array {
 
 /** The request in a body; its answer has the same body. Data of a write is a view on it. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeFcopy(body: Uint8Array): FcopyRequest {
+  return decodeWith(utf16Names, body);
+}
+
+/** The same with other names. */
+export function decodeWith(names: FcopyNames, body: Uint8Array): FcopyRequest {
   needBytes(viewOf(body), headerBytes, 'fcopy', 'request');
   const operation = viewOf(body).getUint32(0, true);
   switch (operation) {
     case FcopyOperation.start:
-      return decodeStart(body);
+      return decodeStart(body, names);
     case FcopyOperation.write:
       return decodeWrite(body);
     case FcopyOperation.complete:
@@ -115,16 +141,13 @@ function build(operation: number, bytes: number, fill: (body: Uint8Array, view: 
   return body;
 }
 
-function decodeStart(body: Uint8Array): FcopyStart {
+function decodeStart(body: Uint8Array, names: FcopyNames): FcopyStart {
   needBytes(viewOf(body), startBytes, 'fcopy', 'start');
   const view = viewOf(body);
-  for (const offset of [headerBytes, pathOffset]) {
-    if (!hasNul(body, offset, nameBytes)) throw protocolViolation('fcopy', 'a start with a name that does not end');
-  }
   return {
     kind: 'start',
-    name: getText(body, headerBytes, nameBytes),
-    path: getText(body, pathOffset, nameBytes),
+    name: names.get(body, headerBytes, nameBytes),
+    path: names.get(body, pathOffset, nameBytes),
     flags: view.getUint32(startFlags, true),
     sizeBytes: view.getBigUint64(startSize, true),
   };

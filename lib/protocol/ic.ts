@@ -38,7 +38,10 @@ export const IcStatus = {
   invalidArgument: 0x8007_0057,
   /** No adapter of that GUID. */
   notFound: 0x8004_1002,
+  accessDenied: 0x8007_0005,
   fileExists: 0x8007_0050,
+  fileTooLarge: 0x8007_00df,
+  invalidName: 0x8007_007b,
   diskFull: 0x8007_0070,
   notConnected: 0x8007_048f,
   machineLocked: 0x8007_04f7,

@@ -4,6 +4,9 @@
 
 export { autoKeys as kvpAutoKeys, explainKvpKey, poolTitles as kvpPoolTitles } from '../protocol/kvp-known-keys.js';
 export { mostPublishedBytes } from '../protocol/kvp-parts.js';
+export { openInbox } from './inbox/open-inbox.js';
+export { receiveFiles } from './inbox/receive.js';
+export type * from './inbox/types.js';
 export { kvpPoolNames, openKvpPool } from './kvp/open-pool.js';
 export type * from './kvp/types.js';
 export { applyUnits } from './units/apply.js';
