@@ -10,6 +10,8 @@ export type {
   IncomingFile,
 } from './fcopy.js';
 export { openFileCopy } from './fcopy.js';
+export type { KvpDeviceAnswer, KvpDeviceRequest, KvpService, ServeKvpOptions } from './kvp.js';
+export { serveKvp } from './kvp.js';
 export type {
   BalloonAsk,
   HotAddAsk,
@@ -24,3 +26,4 @@ export type {
   UnballoonNews,
 } from './memory.js';
 export { openMemory, readMemoryFigures, serveMemory } from './memory.js';
+export type { ServiceState } from './service-device.js';

@@ -7,6 +7,8 @@ export { mostPublishedBytes } from '../protocol/kvp-parts.js';
 export { openInbox } from './inbox/open-inbox.js';
 export { receiveFiles } from './inbox/receive.js';
 export type * from './inbox/types.js';
+export { serveKvpPools } from './kvp/daemon/serve-pools.js';
+export type * from './kvp/daemon/types.js';
 export { kvpPoolNames, openKvpPool } from './kvp/open-pool.js';
 export type * from './kvp/types.js';
 export { applyUnits } from './units/apply.js';

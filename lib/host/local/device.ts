@@ -9,16 +9,28 @@ import { type FSWatcher, watch } from 'node:fs';
 
 import type { Guid } from '../../guid.js';
 import { classOfGuid } from '../../protocol/classes.js';
+import { kvpClass } from '../../protocol/kvp.js';
+import { vssClass } from '../../protocol/vss.js';
 import type { RingHostChannel } from '../host-channel.js';
 import type { HostedDevice, Provider } from '../types.js';
 import { deviceTexts, modalias } from './attributes.js';
 import { type ChannelsOwner, DeviceChannels } from './device-channels.js';
 import type { DrivenDevice } from './drivers.js';
-import { uioDriver } from './native-drivers.js';
+import { uioDriver, utilsDriver } from './native-drivers.js';
 import { DeadNode, UioNode } from './node.js';
 import type { DeviceSurroundings } from './surroundings.js';
 import type { Uevent } from './uevents.js';
 import { hideUio, showUio, uioEvent, uioUevent } from './uio-folder.js';
+import { kvpBridge } from './utils/kvp-bridge.js';
+import type { Bridge } from './utils/types.js';
+import { UtilsDriver } from './utils/utils-driver.js';
+import { vssBridge } from './utils/vss-bridge.js';
+
+/** Services with a node, by the class of their device. */
+const bridges: ReadonlyMap<Guid, Bridge> = new Map([
+  [kvpClass, kvpBridge],
+  [vssClass, vssBridge],
+]);
 
 /** Folder of every device, as on a machine with ACPI. */
 const busFolder = 'sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0004:00/VMBUS:00';
@@ -35,6 +47,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
   readonly #channels: DeviceChannels;
   readonly #watcher: FSWatcher;
   #node: UioNode | DeadNode | null = null;
+  #utils: UtilsDriver | null = null;
   #minor: number | null = null;
   /** Unbound while open: the kernel has left the channel open for ever. */
   #isLeaked = false;
@@ -100,6 +113,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
     const { tree } = this.#around;
     this.driver = driver;
     if (driver === uioDriver) this.#serve();
+    if (driver === utilsDriver) this.#startUtils();
     tree.link(`${this.folder}/driver`, `sys/bus/vmbus/drivers/${driver}`);
     tree.link(`sys/bus/vmbus/drivers/${driver}/${this.guid}`, this.folder);
     this.#announce('bind', { DRIVER: driver, MODALIAS: modalias(this.classGuid) });
@@ -111,6 +125,8 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
   released(driver: string): void {
     const { tree } = this.#around;
     if (driver === uioDriver) this.#stopServing();
+    this.#utils?.stop('closed');
+    this.#utils = null;
     tree.remove(`${this.folder}/driver`);
     tree.remove(`sys/bus/vmbus/drivers/${driver}/${this.guid}`);
     this.#announce('unbind');
@@ -183,6 +199,19 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
     showUio(tree, this.folder, minor, pairBytes, this.#channels.interrupts);
     this.#around.announce(uioUevent('add', this.folder, minor));
     this.#channels.showPrimaryRing();
+  }
+
+  /** Services that hv_utils hands to a process by a node of their own; it does the others by itself, and here nobody does. */
+  #startUtils(): void {
+    const bridge = bridges.get(this.classGuid);
+    if (!bridge) return;
+    const { guid: device, relid } = this;
+    this.#utils = new UtilsDriver(this.provider, bridge, this.#around, {
+      device,
+      relid,
+      rescind: () => this.rescind(),
+      broke: (error) => this.#around.trouble({ device, relid, provider: this.name, error }),
+    });
   }
 
   #stopServing(): void {

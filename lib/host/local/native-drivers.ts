@@ -11,6 +11,9 @@ import { classOfGuid, classOfName, deviceClasses, UNKNOWN_INDEX } from '../../pr
 /** Name of the driver that hands channels to user space. */
 export const uioDriver = 'uio_hv_generic';
 
+/** Name of the driver of the integration services. */
+export const utilsDriver = 'hv_utils';
+
 const defaultRingBytes = 2 * 1024 * 1024;
 const fcopyRingBytes = 0x4000;
 const unknownRingBytes = 0x11000;
