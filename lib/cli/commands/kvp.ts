@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// `hv kvp`: key-value pairs between guest and host, in the pool files beside the distribution's daemon. The work of its verbs
-// stands in ../kvp/. A verb that takes the daemon's place on its device would be `hv kvp serve`.
+// `hv kvp`: key-value pairs between guest and host, in the pool files beside the distribution's daemon, or in its place. The
+// work of its verbs stands in ../kvp/.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { lockTimeout, poolOption, timeoutOption } from '../kvp/pools.js';
 import { examples } from '../program.js';
 import { UsageError } from '../usage-error.js';
@@ -25,11 +25,15 @@ export function define(command: Command, action: Action): void {
       ]),
   );
   command.action(() => {
-    throw new UsageError('say what to do: ls, get, set, del, dump, watch, wait, publish or join', 'hv kvp --help');
+    throw new UsageError(
+      'say what to do: ls, get, set, del, dump, watch, wait, publish, join or serve',
+      'hv kvp --help',
+    );
   });
   defineReading(command, action);
   defineWriting(command, action);
   defineWaiting(command, action);
+  defineServing(command, action);
 }
 
 const key = ['<key>', 'the key; case counts here, though not for Windows'] as const;
@@ -136,6 +140,33 @@ function defineWaiting(command: Command, action: Action): void {
       examples(['hv kvp join ci.status', 'hv kvp join --pool external app.config --wait --timeout 90s > app.json']),
     )
     .action(action(later(() => wait().then(({ joinValue }) => joinValue))));
+}
+
+function defineServing(command: Command, action: Action): void {
+  const work = () => import('../kvp/serve.js');
+  command
+    .command('serve')
+    .description("Serve the pools to the host in the place of the distribution's daemon, until Ctrl-C.")
+    .option('--wait', 'wait for the service, if the host has it switched off')
+    .addOption(
+      new Option(
+        '--set-ip <who>',
+        'let the host set addresses: by a program, the one found (auto), or only show how',
+      ).choices(['auto', 'show', 'netplan', 'network-manager', 'networkd', 'ifupdown']),
+    )
+    .addHelpText(
+      'after',
+      '\nPrograms that use the pool files go on as they are. The daemon has to be stopped first:\n' +
+        '  systemctl stop hv-kvp-daemon   (Ubuntu, RHEL, openSUSE: also hypervkvpd, hv_kvp_daemon)\n' +
+        examples(['hv kvp serve', 'hv kvp serve --set-ip show', 'hv kvp serve --wait --json >> /var/log/kvp.jsonl']),
+    )
+    .action(action(later(() => work().then(({ serve }) => serve))));
+  command
+    .command('undo-ip')
+    .description('Take back the addresses that the host had set with --set-ip.')
+    .argument('<interface>', 'its name: eth0')
+    .addHelpText('after', examples(['hv kvp undo-ip eth0']))
+    .action(action(later(() => work().then(({ undoIp }) => undoIp))));
 }
 
 /** Work whose file is loaded when it is done. */
