@@ -108,6 +108,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/kvp.js'),
   },
   {
+    name: 'fcopy',
+    group: change,
+    summary: 'receive files that the host copies here',
+    load: () => import('./commands/fcopy.js'),
+  },
+  {
     name: 'service',
     group: change,
     summary: 'install systemd units and udev rules, and remove them',
