@@ -128,9 +128,8 @@ void RenameInboxFile(const Napi::CallbackInfo& info) {
   const os::Replace replace = *replaces ? os::Replace::kFile : os::Replace::kNothing;
   Start(arguments, 5,
         [from_folder = *from_folder, from = std::move(*from), to_folder = *to_folder,
-         to = std::move(*to), replace] {
-          return Outcome(os::RenameFile(from_folder, from, to_folder, to, replace));
-        });
+         to = std::move(*to),
+         replace] { return Outcome(os::RenameFile(from_folder, from, to_folder, to, replace)); });
 }
 
 Outcome OpenFolder(int folder, const std::string& name) { return os::OpenFolder(folder, name); }

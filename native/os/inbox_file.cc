@@ -27,8 +27,8 @@ constexpr unsigned kRenameNoReplace = 1;
 
 // The callers check names for what people may mean by them; this is what safety rests on.
 bool IsOneName(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." &&
-         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
 }
 
 Result<UniqueFd> OpenAt(int folder, const char* name, int flags, mode_t mode = 0) {
@@ -118,8 +118,8 @@ int RenameFile(int from_folder, const std::string& from, int to_folder, const st
     if (there == 0) return AnswerOf(renameat(from_folder, from.c_str(), to_folder, to.c_str()));
     if (there != ENOENT) return there;
   }
-  const long result = syscall(SYS_renameat2, from_folder, from.c_str(), to_folder, to.c_str(),
-                              kRenameNoReplace);
+  const long result =
+      syscall(SYS_renameat2, from_folder, from.c_str(), to_folder, to.c_str(), kRenameNoReplace);
   if (result == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
   return LinkAndRemove(from_folder, from.c_str(), to_folder, to.c_str());
