@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Builds the addon with node-gyp: build/Release/vmbus.node, or a sanitized one in build-sanitize/<kind>/vmbus.node, to be
-// loaded with VMBUS_NATIVE. Rebuilds only what changed. Needs no network where Node's headers are installed beside it.
+// Builds the addon and the freezer with node-gyp: build/Release/vmbus.node and vmbus-freezer, or sanitized ones in
+// build-sanitize/<kind>/, to be loaded with VMBUS_NATIVE. Rebuilds only what changed. Needs no network where Node's headers are installed beside it.
 //
 //   node scripts/build-native.mjs [--sanitize=address|thread|undefined] [--debug] [--verbose]
 
@@ -126,7 +126,7 @@ function isStale(path) {
 
 /** What the generated makefile depends on besides the sources' contents. */
 function configuration() {
-  const sources = ['core', 'os', 'binding'].flatMap((part) =>
+  const sources = ['core', 'os', 'binding', 'freezer'].flatMap((part) =>
     readdirSync(join(project, 'native', part))
       .filter((name) => name.endsWith('.cc'))
       .sort()
@@ -174,9 +174,9 @@ if (!isConfigured) {
   writeFileSync(stamp, wanted);
 }
 run(tree, ['build']);
-const built = join(build, options.debug ? 'Debug' : 'Release', 'vmbus.node');
-if (options.sanitize !== undefined) {
-  const target = join(tree, 'vmbus.node');
+for (const name of options.sanitize === undefined ? [] : ['vmbus.node', 'vmbus-freezer']) {
+  const built = join(build, options.debug ? 'Debug' : 'Release', name);
+  const target = join(tree, name);
   if (!existsSync(target) || statSync(target).mtimeMs < statSync(built).mtimeMs) {
     copyFileSync(built, `${target}.new`);
     renameSync(`${target}.new`, target);

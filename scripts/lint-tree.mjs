@@ -4,11 +4,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** What each folder of native/ must not include. core ← os ← binding. */
+/** What each folder of native/ must not include. core ← os ← binding; freezer stands alone. */
 const forbidden = {
   core: [/"(\.\.\/)?(os|binding)\//, /<(napi|uv|node_api)\.h>/, /<(sys\/|unistd|fcntl|linux\/)/],
   os: [/"(\.\.\/)?binding\//, /<(napi|uv|node_api)\.h>/],
   binding: [],
+  // A program of its own: nothing of the library, nothing that allocates.
+  freezer: [/"(\.\.\/)?(core|os|binding)\//, /<(napi|uv|node_api)\.h>/, /<(string|vector|map|memory|iostream|functional)>/],
 };
 
 /** Longest file by folder and ending, in lines. */

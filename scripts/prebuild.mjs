@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Builds everything afresh and puts the addon where the published package keeps it:
-// prebuilds/linux-<arch>/vmbus.<libc>.node, stripped. Run by `npm pack` and `npm publish` (prepack), on the oldest system to
+// Builds everything afresh and puts the addon and the freezer where the published package keeps them:
+// prebuilds/linux-<arch>/vmbus.<libc>.node and vmbus-freezer.<libc>, stripped. Run by `npm pack` and `npm publish` (prepack), on the oldest system to
 // be supported.
 //   node scripts/prebuild.mjs            for this machine's architecture
 //   node scripts/prebuild.mjs --check    fails unless every architecture of the package is there (prepublishOnly)
@@ -12,7 +12,10 @@ import process from 'node:process';
 
 const root = path.resolve(import.meta.dirname, '..');
 const architectures = ['x64', 'arm64'];
-const placeOf = (arch, libc) => path.join(root, 'prebuilds', `linux-${arch}`, `vmbus.${libc}.node`);
+/** What is built, by its name in the package. */
+const built = (libc) => ({ [`vmbus.${libc}.node`]: 'vmbus.node', [`vmbus-freezer.${libc}`]: 'vmbus-freezer' });
+const placesOf = (arch, libc) =>
+  Object.keys(built(libc)).map((name) => path.join(root, 'prebuilds', `linux-${arch}`, name));
 
 function run(command, args) {
   const ran = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
@@ -20,7 +23,7 @@ function run(command, args) {
 }
 
 if (process.argv.includes('--check')) {
-  const missing = architectures.map((arch) => placeOf(arch, 'glibc')).filter((file) => !fs.existsSync(file));
+  const missing = architectures.flatMap((arch) => placesOf(arch, 'glibc')).filter((file) => !fs.existsSync(file));
   for (const file of missing) console.error(`missing: ${path.relative(root, file)}; run this script on such a machine`);
   process.exit(missing.length > 0 ? 1 : 0);
 }
@@ -29,8 +32,11 @@ if (process.argv.includes('--check')) {
 fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 run(process.execPath, ['scripts/prepare.mjs']);
 const libc = process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl';
-const target = placeOf(process.arch, libc);
-fs.mkdirSync(path.dirname(target), { recursive: true });
-fs.copyFileSync(path.join(root, 'build', 'Release', 'vmbus.node'), target);
-run('strip', ['--strip-unneeded', target]);
-console.error(`${path.relative(root, target)}: ${fs.statSync(target).size} bytes`);
+const folder = path.join(root, 'prebuilds', `linux-${process.arch}`);
+fs.mkdirSync(folder, { recursive: true });
+for (const [name, from] of Object.entries(built(libc))) {
+  const target = path.join(folder, name);
+  fs.copyFileSync(path.join(root, 'build', 'Release', from), target);
+  run('strip', ['--strip-unneeded', target]);
+  console.error(`${path.relative(root, target)}: ${fs.statSync(target).size} bytes`);
+}
