@@ -10,7 +10,11 @@ const forbidden = {
   os: [/"(\.\.\/)?binding\//, /<(napi|uv|node_api)\.h>/],
   binding: [],
   // A program of its own: nothing of the library, nothing that allocates.
-  freezer: [/"(\.\.\/)?(core|os|binding)\//, /<(napi|uv|node_api)\.h>/, /<(string|vector|map|memory|iostream|functional)>/],
+  freezer: [
+    /"(\.\.\/)?(core|os|binding)\//,
+    /<(napi|uv|node_api)\.h>/,
+    /<(string|vector|map|memory|iostream|functional)>/,
+  ],
 };
 
 /** Longest file by folder and ending, in lines. */
