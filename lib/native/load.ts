@@ -39,6 +39,16 @@ function candidates(): string[] {
   ];
 }
 
+/** Files that may hold the freezer, best first: beside the addon. */
+export function freezerPlaces(): string[] {
+  const built = 'vmbus-freezer';
+  const prebuilt = `${built}.${libc()}`;
+  const chosen = process.env.VMBUS_NATIVE;
+  if (chosen !== undefined && chosen !== '') return [built, prebuilt].map((name) => join(dirname(chosen), name));
+  const project = packageFolder();
+  return [join(project, 'build/Release', built), join(project, `prebuilds/linux-${process.arch}`, prebuilt)];
+}
+
 /** The folder of package.json: dist/native/load.js and lib/native/load.ts are equally deep in it. */
 function packageFolder(): string {
   return dirname(dirname(dirname(fileURLToPath(import.meta.url))));
