@@ -28,3 +28,5 @@ export type {
 } from './memory.js';
 export { openMemory, readMemoryFigures, serveMemory } from './memory.js';
 export type { ServiceState } from './service-device.js';
+export type { ServeVssOptions, VssHandlers, VssService, VssThawReason } from './vss.js';
+export { serveVss } from './vss.js';

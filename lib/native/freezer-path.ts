@@ -20,7 +20,10 @@ export function freezerPath(): string {
       : `${there}, which holds file systems frozen, may not be executed`,
     {
       path: there ?? places[0] ?? '',
-      hint: there === undefined ? 'build it: node scripts/build-native.mjs in the folder of the package' : `chmod +x ${there}`,
+      hint:
+        there === undefined
+          ? 'build it: node scripts/build-native.mjs in the folder of the package'
+          : `chmod +x ${there}`,
       facts: { tried: places },
     },
   );

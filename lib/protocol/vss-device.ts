@@ -53,7 +53,11 @@ export function decodeVssDeviceRequest(message: Uint8Array): VssDeviceRequest {
 export function encodeVssDeviceAnswer(error: number): Uint8Array {
   const lowByte = error & 0xff;
   if (lowByte === register || lowByte === registerLegacy)
-    throw invalidValue('error', 'must not end in 80 or 81 (hex): the kernel takes such an answer for a registration', error);
+    throw invalidValue(
+      'error',
+      'must not end in 80 or 81 (hex): the kernel takes such an answer for a registration',
+      error,
+    );
   const message = new Uint8Array(vssDeviceBytes);
   viewOf(message).setInt32(0, error | 0, true);
   return message;

@@ -4,6 +4,12 @@
 
 export { autoKeys as kvpAutoKeys, explainKvpKey, poolTitles as kvpPoolTitles } from '../protocol/kvp-known-keys.js';
 export { mostPublishedBytes } from '../protocol/kvp-parts.js';
+export { freezeMachine } from './backup/freeze-machine.js';
+export { listHooks as listBackupHooks } from './backup/hook-folder.js';
+export { planBackup } from './backup/plan.js';
+export { serveBackup } from './backup/serve-backup.js';
+export { thawFileSystems } from './backup/thaw.js';
+export type * from './backup/types.js';
 export { openInbox } from './inbox/open-inbox.js';
 export { receiveFiles } from './inbox/receive.js';
 export type * from './inbox/types.js';

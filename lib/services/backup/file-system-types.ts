@@ -4,9 +4,22 @@
 // Called by: plan.ts. Source: who has freeze_fs or freeze_super in Linux 6.1 to 7.3.
 
 const unfreezable = new Set(
-  ['msdos', 'exfat', 'ntfs', 'ntfs3', 'udf', 'hfs', 'hfsplus', 'minix', 'ufs', 'affs', 'adfs', 'bfs', 'sysv', 'omfs'].concat(
-    ['qnx4', 'ocfs2', 'jffs2', 'ubifs'],
-  ),
+  [
+    'msdos',
+    'exfat',
+    'ntfs',
+    'ntfs3',
+    'udf',
+    'hfs',
+    'hfsplus',
+    'minix',
+    'ufs',
+    'affs',
+    'adfs',
+    'bfs',
+    'sysv',
+    'omfs',
+  ].concat(['qnx4', 'ocfs2', 'jffs2', 'ubifs']),
 );
 
 /** Whether a file system of this type refuses to be frozen. Of types that nobody knows the kernel is asked. */

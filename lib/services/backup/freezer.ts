@@ -7,6 +7,7 @@
 // Nothing here touches a file between the freeze and the thaw: a write to a frozen file system would wait for the thaw that
 // nobody could ask for.
 
+import { constants } from 'node:os';
 import { errnoName, VmbusError } from '../../errors.js';
 import { freezerPath } from '../../native/freezer-path.js';
 import { type FreezerLine, freezerProtocol } from './freezer-lines.js';
@@ -119,7 +120,7 @@ export class Freezer implements FrozenFileSystems {
         this.#holding.resolve();
         break;
       case 'thawed':
-        this.#takeThawed(line.index, errnoName(line.errno));
+        this.#takeThawed(line.index, line.errno);
         break;
       case 'failed':
       case 'unopened':
@@ -136,9 +137,10 @@ export class Freezer implements FrozenFileSystems {
     }
   }
 
-  #takeThawed(index: number, errno: string): void {
-    if (errno === 'EINVAL') this.#thawedByOthers.push(index);
-    if (errno === 'E0' || errno === 'EINVAL') this.#thawed.add(index);
+  #takeThawed(index: number, errno: number): void {
+    const wasThawed = errno === constants.errno.EINVAL;
+    if (wasThawed) this.#thawedByOthers.push(index);
+    if (wasThawed || errno === 0) this.#thawed.add(index);
   }
 
   /** The one place where it is known that all is over. */
@@ -192,10 +194,14 @@ export class Freezer implements FrozenFileSystems {
 
   #versionError(protocol: number): VmbusError {
     this.#process.letGo();
-    return new VmbusError('ERR_VMBUS_NATIVE_LOAD', `${this.#program} is of another version (${protocol}) than this library`, {
-      path: this.#program,
-      hint: 'build it afresh: node scripts/build-native.mjs in the folder of the package',
-    });
+    return new VmbusError(
+      'ERR_VMBUS_NATIVE_LOAD',
+      `${this.#program} is of another version (${protocol}) than this library`,
+      {
+        path: this.#program,
+        hint: 'build it afresh: node scripts/build-native.mjs in the folder of the package',
+      },
+    );
   }
 
   #mountError(kind: 'failed' | 'unopened', index: number, errno: number): VmbusError {
@@ -203,8 +209,12 @@ export class Freezer implements FrozenFileSystems {
     const name = errnoName(errno);
     const system = { path: point, syscall: kind === 'failed' ? 'ioctl' : 'open', errno, errnoName: name };
     if (name === 'EPERM' || name === 'EACCES')
-      return new VmbusError('ERR_VMBUS_PERMISSION', `${point} may not be frozen: ${name}`, { ...system, hint: 'run as root' });
-    if (name === 'ESTALE')
+      return new VmbusError('ERR_VMBUS_PERMISSION', `${point} may not be frozen: ${name}`, {
+        ...system,
+        hint: 'run as root',
+      });
+    // libuv has no name for it.
+    if (errno === constants.errno.ESTALE)
       return new VmbusError('ERR_VMBUS_SYSTEM', `${point} is not what it was a moment ago: its mounts changed`, {
         ...system,
         hint: 'try again',

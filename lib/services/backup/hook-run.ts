@@ -38,12 +38,17 @@ export async function runHook({ name, words }: HookCommand, { timeoutMs, signal,
     name,
     problem,
     output: output.text,
-    droppedBytes: output.dropped,
+    droppedBytes: output.droppedBytes,
     tookMs: Math.round(performance.now() - began),
   });
   if (signal?.aborted) return end('was not run: the freeze was given up');
   const [program, ...rest] = words;
-  const child = spawn(program, rest, { detached: true, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], env: variables(env) });
+  const child = spawn(program, rest, {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: variables(env),
+  });
   for (const stream of [child.stdout, child.stderr]) output.take(stream);
   let why: string | null = null;
   const stop = (reason: string): void => {
@@ -97,8 +102,8 @@ function variables(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
 class KeptOutput {
   #chunks: Buffer[] = [];
   #bytes = 0;
+  #total = 0;
   #open = 0;
-  dropped = 0;
   #onClosed: (() => void) | null = null;
 
   take(stream: (Readable & { unref?(): void }) | null): void {
@@ -118,6 +123,10 @@ class KeptOutput {
     return Buffer.concat(this.#chunks).subarray(-keptBytes).toString('utf8').trimEnd();
   }
 
+  get droppedBytes(): number {
+    return Math.max(0, this.#total - keptBytes);
+  }
+
   /** What was printed before the end has arrived soon after it; what is printed later by others is not waited for. */
   async settle(): Promise<void> {
     if (this.#open === 0) return;
@@ -133,10 +142,10 @@ class KeptOutput {
   #keep(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
+    this.#total += chunk.length;
     for (let first = this.#chunks[0]; first && this.#bytes - first.length >= keptBytes; first = this.#chunks[0]) {
       this.#chunks.shift();
       this.#bytes -= first.length;
-      this.dropped += first.length;
     }
   }
 }

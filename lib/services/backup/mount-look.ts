@@ -4,8 +4,8 @@
 // Called by: plan.ts.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { showDeviceNumber } from '../../bus/use/device-number.js';
 import { errorCode } from '../../bus/system-error.js';
+import { showDeviceNumber } from '../../bus/use/device-number.js';
 
 /** What is there. */
 export interface MountLook {

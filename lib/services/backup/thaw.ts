@@ -30,10 +30,14 @@ export async function thawFileSystems(options: BackupPlanOptions = {}): Promise<
 export function requireThisMachine(root: string | undefined): void {
   const folder = resolveRoot(root);
   if (folder === '/') return;
-  throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `the tree in ${folder} is not this machine's: nothing of it can be frozen`, {
-    path: folder,
-    hint: 'leave --root and VMBUS_ROOT away, inside the guest',
-  });
+  throw new VmbusError(
+    'ERR_VMBUS_UNSUPPORTED',
+    `the tree in ${folder} is not this machine's: nothing of it can be frozen`,
+    {
+      path: folder,
+      hint: 'leave --root and VMBUS_ROOT away, inside the guest',
+    },
+  );
 }
 
 /** Thaws these, the last one first. */

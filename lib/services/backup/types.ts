@@ -135,7 +135,12 @@ export type BackupEvent = { readonly time: Date } & (
   | { readonly kind: 'state'; readonly state: 'absent' | 'registering' | 'ready' | 'closed' }
   | { readonly kind: 'freezing'; readonly points: readonly string[] }
   | { readonly kind: 'hook'; readonly phase: 'freeze' | 'thaw'; readonly run: HookRun }
-  | { readonly kind: 'frozen'; readonly points: readonly string[]; readonly foreign: readonly string[]; readonly tookMs: number }
+  | {
+      readonly kind: 'frozen';
+      readonly points: readonly string[];
+      readonly foreign: readonly string[];
+      readonly tookMs: number;
+    }
   | { readonly kind: 'refused'; readonly error: unknown }
   | {
       readonly kind: 'thawed';
@@ -149,3 +154,55 @@ export type BackupEvent = { readonly time: Date } & (
   /** A run before this one was killed in the middle: what it had frozen was thawed now. */
   | { readonly kind: 'recovered'; readonly pid: number }
 );
+
+/** What a script does beside the file systems. */
+export interface BackupCallbacks {
+  /** Brings an application to rest; before the file systems are frozen. An error refuses the freeze. */
+  freeze?(call: { readonly signal: AbortSignal }): void | Promise<void>;
+  /**
+   * Wakes it up; after the file systems are thawed. Also called when the freeze was begun and failed.
+   */
+  thaw?(call: { readonly reason: BackupThawReason }): void | Promise<void>;
+}
+
+/** How a machine is brought to rest. */
+export interface BackupSettings extends BackupCallbacks {
+  /** Default VMBUS_ROOT or `/`. Of any other root than `/` no file system is frozen; hooks run all the same. */
+  readonly root?: string;
+  /** Folder of hooks: programs that get `freeze` before the file systems and, in the other order, `thaw` after them. */
+  readonly hooks?: string;
+  /** Commands of /bin/sh, in the same places as the hooks. */
+  readonly commands?: { readonly freeze?: string; readonly thaw?: string };
+  /** Everything is thawed so long after it was frozen, whoever still counts on it. Default 60 000. */
+  readonly deadlineMs?: number;
+  /** For callbacks, commands and hooks together, on each way. Default 20 000; on the way back at most 15 000. */
+  readonly hookTimeoutMs?: number;
+  /** Mount points or sources that are not frozen. */
+  readonly leaveOut?: readonly string[];
+  /** Thaw also what somebody else had frozen before us. Default false. */
+  readonly ownForeign?: boolean;
+  /** Told what happens; of a freeze when it is over. */
+  onEvent?(event: BackupEvent): void;
+}
+
+/** Options of `serveBackup`. */
+export interface ServeBackupOptions extends BackupSettings {
+  /** Ends the service; what is frozen is thawed. */
+  readonly signal?: AbortSignal;
+  /** Wait for a host that has the service switched off. Default false. */
+  readonly wait?: boolean;
+}
+
+/** Options of `freezeMachine`. */
+export interface FreezeMachineOptions extends BackupSettings {
+  /** Gives up a freeze that is not done yet. */
+  readonly signal?: AbortSignal;
+}
+
+/** A machine at rest. Leaving the scope thaws it. */
+export interface FrozenMachine extends AsyncDisposable {
+  /** Whether everything is at rest still. */
+  readonly isWhole: boolean;
+  /** Thaws it, unless that has happened. @throws VmbusError ERR_VMBUS_REFUSED when it had not been at rest until now */
+  thaw(): Promise<void>;
+}
