@@ -120,6 +120,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/service.js'),
   },
   {
+    name: 'vss',
+    group: change,
+    summary: 'backups by the host: explain, try and serve the freeze',
+    load: () => import('./commands/vss.js'),
+  },
+  {
     name: 'demo',
     group: tryOut,
     summary: 'show everything in fifteen seconds',

@@ -4,9 +4,11 @@
 
 export { autoKeys as kvpAutoKeys, explainKvpKey, poolTitles as kvpPoolTitles } from '../protocol/kvp-known-keys.js';
 export { mostPublishedBytes } from '../protocol/kvp-parts.js';
+export { checkBackup } from './backup/check-backup.js';
 export { freezeMachine } from './backup/freeze-machine.js';
 export { listHooks as listBackupHooks } from './backup/hook-folder.js';
 export { planBackup } from './backup/plan.js';
+export { recoverBackup } from './backup/recover.js';
 export { serveBackup } from './backup/serve-backup.js';
 export { thawFileSystems } from './backup/thaw.js';
 export type * from './backup/types.js';

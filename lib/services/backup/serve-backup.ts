@@ -8,7 +8,7 @@ import { serveVss, type VssService, type VssThawReason } from '../../devices/vss
 import { VmbusError } from '../../errors.js';
 import { BackupCycle } from './cycle.js';
 import { Journal } from './journal.js';
-import { recoverBackup } from './recover.js';
+import { recoverRecorded } from './recover.js';
 import { type FullSettings, fullSettings } from './settings.js';
 import type { ServeBackupOptions } from './types.js';
 
@@ -78,7 +78,7 @@ class BackupServer {
 
   /** Once, and not before the device is ours: who has it may be in the middle of a backup. */
   async recover(): Promise<void> {
-    this.#recovery ??= recoverBackup(this.#settings.root, this.#journal, this.#settings.hookTimeoutMs);
+    this.#recovery ??= recoverRecorded(this.#settings.root, this.#journal, this.#settings.hookTimeoutMs);
     await this.#recovery;
   }
 
