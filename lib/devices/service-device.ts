@@ -125,7 +125,9 @@ export class ServiceDevice implements AsyncDisposable {
     this.#turns = turns;
     this.#enter('registering');
     const errno = native().writeService(handle, dialect.registration);
-    if (errno === 0) this.#timer = setTimeout(() => this.#onSilence(), registrationMs);
+    // A simulated kernel that sends us away may have hung up already: why, is still to be read.
+    const isHeard = errno === 0 || errnoName(errno) === 'EPIPE';
+    if (isHeard) this.#timer = setTimeout(() => this.#onSilence(), registrationMs);
     else if (isAbsent(errno)) this.#lose();
     else this.#end({ by: 'error', error: this.#registrationError(errno) });
   }
