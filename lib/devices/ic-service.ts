@@ -175,9 +175,7 @@ export class IcService implements AsyncDisposable {
 
   async #queue(waiting: Waiting): Promise<void> {
     this.#waiting.push(waiting);
-    this.#working ??= this.#work().finally(() => {
-      this.#working = null;
-    });
+    this.#working ??= this.#work();
     if (this.#waiting.length > mostWaiting) await this.#working;
   }
 
@@ -190,6 +188,8 @@ export class IcService implements AsyncDisposable {
         if (!signal.aborted) await this.#end({ by: 'error', error: error as Error });
       }
     }
+    // In the same turn as the look at the queue: what comes after it finds nobody at work, and begins anew.
+    this.#working = null;
   }
 
   async #answer({ packet, message }: Waiting, signal: AbortSignal): Promise<void> {

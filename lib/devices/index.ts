@@ -11,6 +11,7 @@ export type {
   IncomingFile,
 } from './fcopy.js';
 export { openFileCopy } from './fcopy.js';
+export * from './heartbeat.js';
 export type { KvpDeviceAnswer, KvpDeviceRequest, KvpService, ServeKvpOptions } from './kvp.js';
 export { serveKvp } from './kvp.js';
 export type {
@@ -28,5 +29,7 @@ export type {
 } from './memory.js';
 export { openMemory, readMemoryFigures, serveMemory } from './memory.js';
 export type { ServiceState } from './service-device.js';
+export * from './shutdown.js';
+export * from './timesync.js';
 export type { ServeVssOptions, VssHandlers, VssService, VssThawReason } from './vss.js';
 export { serveVss } from './vss.js';

@@ -12,6 +12,7 @@ import { openChannel } from '../channel/open.js';
 import type { Channel, CloseReason, OpenChannelOptions, Packet, SendOptions } from '../channel/types.js';
 import { PacketType } from '../channel/types.js';
 import { VmbusError } from '../errors.js';
+import { Feed } from '../feed.js';
 import type { CapabilitiesResponse, MemoryGuestMessage } from '../protocol/dynamic-memory.js';
 import { decodeHostMessage, encodeGuestMessage } from '../protocol/dynamic-memory.js';
 import { checkChannel, checkOpenOptions, checkOptions, type MemorySettings } from './memory/arguments.js';
@@ -19,7 +20,6 @@ import type { MemoryFigures } from './memory/figures.js';
 import { Greeting, memoryVersionName } from './memory/greeting.js';
 import { ReportSeries } from './memory/report-series.js';
 import { RequestAnswerer } from './memory/request-answerer.js';
-import { RequestFeed } from './memory/request-feed.js';
 import type { MemoryInspection, MemoryOptions, MemoryRequest, MemoryStats } from './memory/types.js';
 
 export {
@@ -84,7 +84,7 @@ export class MemoryService implements AsyncDisposable {
   readonly closed: Promise<CloseReason>;
   readonly #settings: MemorySettings;
   readonly #stop = new AbortController();
-  readonly #feed = new RequestFeed();
+  readonly #feed = new Feed<MemoryRequest>();
   readonly #greeting: Greeting;
   readonly #answerer: RequestAnswerer;
   readonly #reports: ReportSeries;

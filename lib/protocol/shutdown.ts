@@ -22,6 +22,24 @@ const bodyBytes = textOffset + textBytes;
 /** Bits of the flags. Any other combination than one of the last two, or none, with or without the first, is refused. */
 export const ShutdownFlag = { force: 1, restart: 2, hibernate: 4 } as const;
 
+/** Ways down. */
+export type ShutdownWay = 'power-off' | 'restart' | 'hibernate';
+
+/** What flags ask for; null for bits that nobody knows, and for two ways at once. */
+export function shutdownWay(flags: number): { readonly way: ShutdownWay; readonly isForced: boolean } | null {
+  const isForced = (flags & ShutdownFlag.force) !== 0;
+  switch (flags - (isForced ? ShutdownFlag.force : 0)) {
+    case 0:
+      return { way: 'power-off', isForced };
+    case ShutdownFlag.restart:
+      return { way: 'restart', isForced };
+    case ShutdownFlag.hibernate:
+      return { way: 'hibernate', isForced };
+    default:
+      return null;
+  }
+}
+
 /** The reason that hosts give when somebody asked for it. */
 export const plannedReason = 0x8000_0000;
 

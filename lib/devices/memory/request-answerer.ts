@@ -5,6 +5,7 @@
 // Called by memory.ts. Source: the message loop of drivers/hv/hv_balloon.c of the Linux kernel.
 
 import { invalidType, outOfRange } from '../../errors.js';
+import type { Feed } from '../../feed.js';
 import type {
   BalloonRequest,
   HotAddRequest,
@@ -22,7 +23,7 @@ import {
 import { checkGiven, type MemorySettings } from './arguments.js';
 import type { GreetingWire } from './greeting.js';
 import { PageSet } from './page-set.js';
-import type { RequestFeed } from './request-feed.js';
+import type { MemoryRequest } from './types.js';
 
 type Request = Exclude<MemoryHostMessage, { kind: 'versionResponse' | 'capabilitiesResponse' }>;
 
@@ -35,11 +36,11 @@ export class RequestAnswerer {
   maxPages: number | null = null;
   readonly #wire: GreetingWire;
   readonly #settings: MemorySettings;
-  readonly #feed: RequestFeed;
+  readonly #feed: Feed<MemoryRequest>;
   readonly #stop: AbortSignal;
   #sequenceTimer: NodeJS.Timeout | undefined;
 
-  constructor(wire: GreetingWire, settings: MemorySettings, feed: RequestFeed, stop: AbortSignal) {
+  constructor(wire: GreetingWire, settings: MemorySettings, feed: Feed<MemoryRequest>, stop: AbortSignal) {
     this.#wire = wire;
     this.#settings = settings;
     this.#feed = feed;

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// What the host asked and what it was answered, for whoever cares to watch. A watcher that does not keep up loses the oldest
-// entries, counted, so that a busy host cannot fill our memory.
-// Called by memory.ts.
-
-import type { MemoryRequest } from './types.js';
+// What happened, for whoever cares to watch: what a host asked and what it was answered. A watcher that does not keep up loses
+// the oldest entries, counted, so that a busy host cannot fill our memory.
+// Called by devices/ and services/lifecycle.
 
 /** Entries kept for a watcher that is busy. */
 const depth = 256;
 
-class Watcher implements AsyncIterableIterator<MemoryRequest> {
-  readonly #entries: MemoryRequest[] = [];
-  readonly #leave: (watcher: Watcher) => void;
-  readonly #waiting: { resolve: (result: IteratorResult<MemoryRequest>) => void; reject: (error: unknown) => void }[] =
-    [];
+class Watcher<T> implements AsyncIterableIterator<T> {
+  readonly #entries: T[] = [];
+  readonly #leave: (watcher: Watcher<T>) => void;
+  readonly #waiting: { resolve: (result: IteratorResult<T>) => void; reject: (error: unknown) => void }[] = [];
   #end: { readonly error?: unknown } | null = null;
   dropped = 0;
 
-  constructor(leave: (watcher: Watcher) => void) {
+  constructor(leave: (watcher: Watcher<T>) => void) {
     this.#leave = leave;
   }
 
-  push(entry: MemoryRequest): void {
+  push(entry: T): void {
     const waiting = this.#waiting.shift();
     if (waiting) {
       waiting.resolve({ done: false, value: entry });
@@ -38,7 +35,7 @@ class Watcher implements AsyncIterableIterator<MemoryRequest> {
     for (const waiting of this.#waiting.splice(0)) this.#settle(waiting);
   }
 
-  next(): Promise<IteratorResult<MemoryRequest>> {
+  next(): Promise<IteratorResult<T>> {
     const entry = this.#entries.shift();
     if (entry) return Promise.resolve({ done: false, value: entry });
     return new Promise((resolve, reject) => {
@@ -47,7 +44,7 @@ class Watcher implements AsyncIterableIterator<MemoryRequest> {
     });
   }
 
-  return(): Promise<IteratorResult<MemoryRequest>> {
+  return(): Promise<IteratorResult<T>> {
     this.#entries.length = 0;
     this.finish({});
     this.#leave(this);
@@ -62,7 +59,7 @@ class Watcher implements AsyncIterableIterator<MemoryRequest> {
     resolve,
     reject,
   }: {
-    resolve: (result: IteratorResult<MemoryRequest>) => void;
+    resolve: (result: IteratorResult<T>) => void;
     reject: (error: unknown) => void;
   }): void {
     const error = this.#end?.error;
@@ -72,9 +69,9 @@ class Watcher implements AsyncIterableIterator<MemoryRequest> {
   }
 }
 
-/** Fans requests out to watchers. */
-export class RequestFeed {
-  readonly #watchers = new Set<Watcher>();
+/** Fans entries out to watchers. */
+export class Feed<T> {
+  readonly #watchers = new Set<Watcher<T>>();
   #end: { readonly error?: unknown } | null = null;
   #dropped = 0;
 
@@ -83,17 +80,17 @@ export class RequestFeed {
     return [...this.#watchers].reduce((sum, watcher) => sum + watcher.dropped, this.#dropped);
   }
 
-  push(entry: MemoryRequest): void {
+  push(entry: T): void {
     for (const watcher of this.#watchers) watcher.push(entry);
   }
 
   /** Entries from now on. Ends with the service or the signal; throws when the service failed. */
-  watch(signal: AbortSignal | undefined): AsyncIterableIterator<MemoryRequest> {
-    const leave = (left: Watcher): void => {
+  watch(signal: AbortSignal | undefined): AsyncIterableIterator<T> {
+    const leave = (left: Watcher<T>): void => {
       if (this.#watchers.delete(left)) this.#dropped += left.dropped;
       signal?.removeEventListener('abort', onAbort);
     };
-    const watcher = new Watcher(leave);
+    const watcher = new Watcher<T>(leave);
     const onAbort = (): void => {
       watcher.finish({});
       leave(watcher);
