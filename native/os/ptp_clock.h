@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Reads a PTP clock (/dev/ptpN) between two looks at the system's clock.
-// Called by: native/binding clock_functions. Source: Documentation/driver-api/ptp.rst of the kernel.
+// Called by: native/binding clock_functions.
+// Source: Documentation/driver-api/ptp.rst of the kernel.
 
 #ifndef VMBUS_OS_PTP_CLOCK_H_
 #define VMBUS_OS_PTP_CLOCK_H_
