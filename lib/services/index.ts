@@ -8,7 +8,7 @@ export { checkBackup } from './backup/check-backup.js';
 export { freezeMachine } from './backup/freeze-machine.js';
 export { listHooks as listBackupHooks } from './backup/hook-folder.js';
 export { planBackup } from './backup/plan.js';
-export { recoverBackup } from './backup/recover.js';
+export { recoverBackups } from './backup/recover.js';
 export { serveBackup } from './backup/serve-backup.js';
 export { thawFileSystems } from './backup/thaw.js';
 export type * from './backup/types.js';

@@ -8,7 +8,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type BackupEvent, recoverBackup } from '../../dist/index.js';
+import { type BackupEvent, recoverBackups } from '../../dist/index.js';
 import { VssOperation } from '../../dist/protocol/vss.js';
 import { done, failed, VssKernel } from '../channel/vss-kernel.js';
 import { type Run, run, start } from './cli-run.js';
@@ -207,7 +207,7 @@ describe('hv vss serve', () => {
     const killed = start(words);
     await killed.saw(/the service is ready/);
     await kernel.ask(freeze);
-    assert.equal(await recoverBackup({ root: kernel.root }), null, 'while it lives nothing is taken from it');
+    assert.deepEqual(await recoverBackups({ root: kernel.root }), [], 'while it lives nothing is taken from it');
     killed.child.kill('SIGKILL');
     await killed.ended;
     assert.deepEqual(log(), ['freeze']);
@@ -216,7 +216,7 @@ describe('hv vss serve', () => {
     assert.deepEqual(log(), ['freeze', 'thaw']);
     next.child.kill('SIGINT');
     await next.ended;
-    assert.equal(await recoverBackup({ root: kernel.root }), null);
+    assert.deepEqual(await recoverBackups({ root: kernel.root }), []);
   });
 });
 

@@ -46,7 +46,8 @@ export function prepareFolder(root: string): string {
   return folder;
 }
 
-function makeOurs(path: string, mode: number): void {
+/** Makes a folder, or believes one that is there. @throws when it is a link, or somebody else's */
+export function makeOurs(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });
   } catch (error) {
@@ -55,7 +56,8 @@ function makeOurs(path: string, mode: number): void {
   checkOurs(path);
 }
 
-function checkOurs(path: string): void {
+/** @throws when the folder is a link, or somebody else's */
+export function checkOurs(path: string): void {
   const stat = lstatSync(path);
   if (!stat.isDirectory()) {
     throw new VmbusError('ERR_VMBUS_SYSTEM', `cannot keep records in ${path}: it is no folder, or a link to one`, {

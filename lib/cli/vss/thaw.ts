@@ -12,13 +12,13 @@ import { printEvent } from './settings.js';
 /** Runs `hv vss thaw`. */
 export async function thaw(context: Context, { leaveOut }: { readonly leaveOut?: readonly string[] }): Promise<number> {
   const { out } = context;
-  const { recoverBackup, thawFileSystems } = await import('../../index.js');
+  const { recoverBackups, thawFileSystems } = await import('../../index.js');
   const root = await context.root();
   // First the file systems: hooks may have to write.
   const mounts = await thawFileSystems({ root, ...(leaveOut === undefined ? {} : { leaveOut }) });
   const onEvent = (event: BackupEvent): void => (out.json ? undefined : printEvent(event, out));
-  const recoveredPid = await recoverBackup({ root, onEvent });
-  if (out.json) out.document('vmbus.vss-thaw/1', { mounts, recoveredPid });
+  const recoveredPids = await recoverBackups({ root, onEvent });
+  if (out.json) out.document('vmbus.vss-thaw/1', { mounts, recoveredPids });
   else for (const mount of mounts) out.line(mountText(mount, out));
   return mounts.some(({ was }) => was === 'unknown') ? ExitCode.failed : ExitCode.ok;
 }

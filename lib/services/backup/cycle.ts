@@ -5,7 +5,7 @@
 
 import { VmbusError } from '../../errors.js';
 import { freezerPath } from '../../native/freezer-path.js';
-import { removeRecord, writeRecord } from './cycle-record.js';
+import { CycleRecordFile } from './cycle-record.js';
 import { Freezer } from './freezer.js';
 import { checkHooks, listHooks } from './hook-folder.js';
 import type { Journal } from './journal.js';
@@ -23,6 +23,7 @@ export class BackupCycle {
   readonly #settings: FullSettings;
   readonly #journal: Journal;
   readonly #program: string | undefined;
+  readonly #record: CycleRecordFile;
   readonly #begun: Step[] = [];
   #freezer: Freezer | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -34,6 +35,7 @@ export class BackupCycle {
     this.#settings = settings;
     this.#journal = journal;
     this.#program = program;
+    this.#record = new CycleRecordFile(settings.root);
   }
 
   /** Why it can't be done, if it can't, before anything is touched. @throws VmbusError ERR_VMBUS_REFUSED, _NATIVE_LOAD, _SYSTEM */
@@ -103,7 +105,7 @@ export class BackupCycle {
       signal.throwIfAborted();
       this.#begun.push(step);
       // Before it runs: it may be killed with us.
-      if (step.thawWords) writeRecord(this.#settings.root, this.#begun.flatMap(recordOf));
+      if (step.thawWords) this.#record.write(this.#begun.flatMap(recordOf));
       await step.freeze({ timeoutMs: Math.max(1, Math.round(until - performance.now())), signal });
     }
   }
@@ -125,7 +127,7 @@ export class BackupCycle {
     const heldMs = this.#frozenAt === null ? null : Math.round(performance.now() - this.#frozenAt);
     const areAwake = await this.#thawSteps(reason);
     try {
-      removeRecord(this.#settings.root);
+      this.#record.remove();
     } catch (error) {
       this.#journal.add({ kind: 'thaw-failed', error });
     }
