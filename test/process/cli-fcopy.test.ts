@@ -146,7 +146,7 @@ describe('the command for each file', () => {
   it('is ended with all it has started when its time is over, and of its words some are kept', async () => {
     using scene = makeInbox();
     const mark = path.join(scene.root, 'pid');
-    const script = `trap "" TERM; yes & echo $! > ${mark}; wait`;
+    const script = `trap "" TERM; sleep 1000 > /dev/null 2>&1 & echo $! > ${mark}; yes`;
     const running = serve(scene, ['--once', '--json', '--hook-timeout', '500ms', '--on-file', `sh -c '${script}' sh`]);
     await send(scene, 'hello');
     const { status, stdout } = await running.ended;

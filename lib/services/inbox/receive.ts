@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { checkObject, checkOptionNames } from '../../check.js';
-import type { FileCopy, IncomingFile } from '../../devices/fcopy.js';
+import type { FileCopy, FileCopySink, IncomingFile } from '../../devices/fcopy.js';
 import { invalidType } from '../../errors.js';
 import type { Inbox, InboxEvent, InboxFile, ReceiveFilesOptions } from './types.js';
 
@@ -38,36 +38,40 @@ export async function receiveFiles(copies: FileCopy, inbox: Inbox, options: Rece
 async function receiveOne(file: IncomingFile, inbox: Inbox, options: ReceiveFilesOptions): Promise<void> {
   const tell = (event: InboxEvent): void => options.onEvent?.(event);
   const startedAt = performance.now();
+  const hash = createHash('sha256');
+  const { sizeBytes } = file;
   let path: string | null = null;
+  let target: InboxFile | null = null;
   try {
     const place = inbox.place(file);
     path = place.path;
-    const target = await inbox.receive(file);
-    const hash = createHash('sha256');
-    tell({ kind: 'started', path, sizeBytes: file.sizeBytes });
-    await file.accept({
-      async write(data, offset) {
-        await target.write(data, offset);
+    target = await inbox.receive(file);
+    tell({ kind: 'started', path, sizeBytes });
+    await file.accept(
+      watched(target, (data, offset) => {
         hash.update(data);
-        options.onProgress?.({ path: place.path, receivedBytes: offset + data.length, sizeBytes: file.sizeBytes });
-      },
-      complete: () => target.complete(),
-      discard: () => target.discard(),
-    } satisfies InboxSink);
-    const durationMs = performance.now() - startedAt;
-    tell({ kind: 'received', path, sizeBytes: file.sizeBytes, sha256: hash.digest('hex'), durationMs });
+        options.onProgress?.({ path: place.path, receivedBytes: offset + data.length, sizeBytes });
+      }),
+    );
   } catch (error) {
     const reason = error instanceof Error ? error : new Error(String(error));
     file.reject(reason);
-    tell({
-      kind: 'failed',
-      path,
-      asked: { name: file.name, path: file.path, sizeBytes: file.sizeBytes },
-      receivedBytes: file.receivedBytes,
-      error: reason,
-    });
+    await target?.discard();
+    const asked = { name: file.name, path: file.path, sizeBytes };
+    tell({ kind: 'failed', path, asked, receivedBytes: file.receivedBytes, error: reason });
+    return;
   }
+  tell({ kind: 'received', path, sizeBytes, sha256: hash.digest('hex'), durationMs: performance.now() - startedAt });
 }
 
 /** An inbox's file is a sink as it is; here it is watched as well. */
-type InboxSink = Pick<InboxFile, 'write' | 'complete' | 'discard'>;
+function watched(target: InboxFile, onPiece: (data: Uint8Array, offset: number) => void): FileCopySink {
+  return {
+    async write(data, offset) {
+      await target.write(data, offset);
+      onPiece(data, offset);
+    },
+    complete: () => target.complete(),
+    discard: () => target.discard(),
+  };
+}
