@@ -98,8 +98,10 @@ describe('a restored machine that gave no result', () => {
 });
 
 describe('an attempt', () => {
-  const run = (script: string): Promise<GuestResult | Failed> =>
-    attempt(['sh', '-c', script], { command: [], output: new PassThrough(), timeoutMs: 60_000 }, Buffer.alloc(0), {});
+  const run = (script: string, mode: 'direct' | 'nested' = 'nested'): Promise<GuestResult | Failed> => {
+    const job = { command: [], output: new PassThrough(), timeoutMs: 60_000 };
+    return attempt(['sh', '-c', script], job, Buffer.alloc(0), {}, mode);
+  };
 
   test('tells a panic of the outer kernel, whose console is descriptor 7, from one of the guest, on descriptor 8', async () => {
     const outer = await run('echo "Kernel panic - not syncing: stack" >&7; echo "job received" >&5');
@@ -119,6 +121,17 @@ describe('an attempt', () => {
     assert.ok('failure' in reset && 'failure' in panicked && 'failure' in switchedOff);
     assert.match(String(reset.emulationFault), /processor was reset/);
     assert.deepEqual([panicked.emulationFault, switchedOff.emulationFault], [undefined, undefined]);
+  });
+
+  test('tells an outer machine that was reset: it says that its guest has ended before it ends itself', async () => {
+    const script = 'echo "job received: 1254447 bytes at 9.31 s" >&5';
+    const reset = await run(script);
+    const crashed = await run(`${script}; false`);
+    const direct = await run(script, 'direct');
+
+    assert.ok('failure' in reset && 'failure' in crashed && 'failure' in direct);
+    assert.match(String(reset.emulationFault), /outer machine's processor was reset/);
+    assert.deepEqual([crashed.emulationFault, direct.emulationFault], [undefined, undefined]);
   });
 
   test('tells a processor that cannot enter the guest’s kernel from a kernel that died', async () => {

@@ -65,6 +65,7 @@ export async function attempt(
   run: GuestRun,
   archive: Uint8Array,
   snapshot: SnapshotUse,
+  mode: 'direct' | 'nested',
 ): Promise<GuestResult | Failed> {
   run.signal?.throwIfAborted();
   const session = new Session({
@@ -91,8 +92,10 @@ export async function attempt(
     `${session.ending}; progress: ${session.progress.trim().replaceAll('\n', ', ') || 'none'}`,
     consoles,
   );
-  const { progress, consoles: said } = session;
-  const fault = emulationFault(said, progress.includes('guest machine ended with 0'));
+  const { progress, consoles: said, endedByItself } = session;
+  const guestEnded = progress.includes('guest machine ended with 0');
+  const outerVanished = mode === 'nested' && endedByItself && !progress.includes('guest machine ended');
+  const fault = emulationFault(said, outerVanished ? 'outer' : guestEnded ? 'guest' : null);
   return { began: progress.includes('job received'), emulationFault: fault, failure };
 }
 

@@ -10,15 +10,17 @@ const ENTRY_STACK = /BUG: ENTRY_TRAMPOLINE stack guard page was hit/;
  * Emulated SVM loses an interrupt frame now and then. What it hits is one of the two kernels: the outer one panics, the guest's
  * processor is reset in the middle of its work (a triple fault), or faults again and again while it enters the guest's kernel.
  * A kernel that dies or stops of its own says so on its console.
- * @param guestEnded its QEMU ended by itself
+ * @param ended which machine's QEMU ended by itself; null: it was ended, or still runs
  * @returns how that showed; undefined if it was not the emulation
  */
 export function emulationFault(
   { outer, guest }: { readonly outer: TextTail; readonly guest: TextTail },
-  guestEnded: boolean,
+  ended: 'outer' | 'guest' | null,
 ): string | undefined {
   if (outer.text.includes('Kernel panic')) return "the outer machine's kernel died under emulation";
   if (ENTRY_STACK.test(guest.text)) return "the guest's processor lost its way into the kernel under emulation";
-  if (!guestEnded || /Kernel panic|reboot:/.test(guest.text)) return undefined;
-  return "the guest's processor was reset under emulation, without a word of its kernel";
+  if (ended === null || /Kernel panic|reboot:/.test(guest.text)) return undefined;
+  // The outer machine tells of the guest's end before its own.
+  const whose = ended === 'outer' ? 'outer machine' : 'guest';
+  return `the ${whose}'s processor was reset under emulation, without a word of its kernel`;
 }

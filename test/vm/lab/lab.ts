@@ -68,7 +68,7 @@ export async function runInGuest(lab: Lab, run: GuestRun): Promise<GuestResult> 
   note(`starting, ${lab.mode}, job of ${archive.length} bytes`);
   const file = isSlow && run.useSnapshot !== false ? snapshotFile(lab.cache, command) : undefined;
   return withRetries({
-    attempt: (use) => attempt(command, { ...run, note }, archive, use),
+    attempt: (use) => attempt(command, { ...run, note }, archive, use, lab.mode),
     snapshot:
       file === undefined
         ? undefined

@@ -55,6 +55,11 @@ export class QemuProcess<Name extends string> {
     return this.#outcome === undefined;
   }
 
+  /** It ended as for a machine that was switched off or reset, and nobody ended it. */
+  get endedByItself(): boolean {
+    return this.#outcome === 'ended with 0' && this.#killedBecause === undefined;
+  }
+
   /** How QEMU ended, why if that was our doing, and what it said itself. */
   get ending(): string {
     const said = this.said.text

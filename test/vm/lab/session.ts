@@ -70,6 +70,11 @@ export class Session {
     return this.#qemu.isRunning;
   }
 
+  /** Its machine was switched off or reset, and nobody ended it. */
+  get endedByItself(): boolean {
+    return this.#qemu.endedByItself;
+  }
+
   /** All progress lines up to now. */
   get progress(): string {
     return this.#progress.text;

@@ -159,7 +159,7 @@ export class HostedMachine implements AsyncDisposable {
 
   /** Set where it was the emulated processor that failed, not what ran in the guest: how that showed. */
   get emulationFault(): string | undefined {
-    return emulationFault(this.#process.consoles, !this.#process.isRunning);
+    return emulationFault(this.#process.consoles, this.#process.isRunning ? null : 'guest');
   }
 
   /** Settles with how QEMU ended: the guest switched itself off, or this was closed. */
