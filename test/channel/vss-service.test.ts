@@ -96,22 +96,21 @@ describe('a backup service', () => {
     assert.deepEqual(calls.seen, ['freeze', 'thaw gone']);
   });
 
-  it('thaws a freeze that comes to its end after the host has given it up', async () => {
-    let finish: () => void = () => undefined;
-    const slow = new Promise<void>((resolve) => {
-      finish = resolve;
+  it('thaws a freeze that comes to its end long after the host has given it up, and not before that', async () => {
+    // Longer than a request is waited for whose signal was aborted.
+    const graceMs = 1200;
+    await serve({
+      freeze: async (call) => {
+        await untilAborted(call).catch(() => undefined);
+        await new Promise((resolve) => setTimeout(resolve, graceMs));
+        calls.push('frozen');
+      },
     });
-    await serve({ freeze: () => slow });
     kernel.send(freeze);
     await calls.reach(1);
-    kernel.send(thaw);
-    // The thaw waits for the freeze: after it, not before.
-    assert.deepEqual(calls.seen, ['freeze']);
-    finish();
-    await calls.reach(2);
-    await kernel.answers.reach(1);
+    assert.equal(await kernel.ask(thaw), done);
 
-    assert.deepEqual([calls.seen.length, kernel.answers.seen], [2, [done]]);
+    assert.deepEqual([calls.seen, kernel.answers.seen], [['freeze', 'frozen', 'thaw asked'], [done]]);
   });
 
   it('thaws before it freezes again for a host that forgot to ask', async () => {

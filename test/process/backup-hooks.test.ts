@@ -104,7 +104,7 @@ describe('hooks', () => {
   });
 
   it('that hangs in its thaw does not keep the others from theirs', async () => {
-    noting('10-a');
+    hook('10-a', `sleep 0.3; echo 10-a $1 >> ${root}/log`);
     hook('20-hangs', '[ $1 = freeze ] || sleep 1000');
     const frozen = await freezeMachine(settings({ hookTimeoutMs: 3000 }));
     await assert.rejects(frozen.thaw(), { code: 'ERR_VMBUS_REFUSED' });

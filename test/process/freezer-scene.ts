@@ -36,12 +36,15 @@ export interface RunningFreezer {
 export class FreezerScene implements Disposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'vmbus-freezer-'));
   readonly #shim: string;
+  readonly #started: ChildProcess[] = [];
 
   constructor(shim: string) {
     this.#shim = shim;
   }
 
   [Symbol.dispose](): void {
+    // Of a test that failed: nothing is really frozen.
+    for (const child of this.#started) child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true });
   }
 
@@ -69,6 +72,7 @@ export class FreezerScene implements Disposable {
   run(words: readonly string[]): RunningFreezer {
     const env = { LD_PRELOAD: this.#shim, FREEZE_LOG: join(this.folder, 'log'), FREEZE_GATE: this.gate };
     const child = spawn(freezerPath(), words, { stdio: ['pipe', 'pipe', 'ignore'], env });
+    this.#started.push(child);
     let text = '';
     child.stdin.on('error', () => undefined);
     child.stdout.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
