@@ -65,6 +65,9 @@ export async function bootMachine({
 /** The runner's patience is at its end: where does the guest hang? */
 function tellWhere(machine: HostedMachine): void {
   console.error(machine.consoles);
+  // Not process.exit: what the suite has told is still on its way to the runner.
+  process.exitCode = 1;
+  void machine.close();
 }
 
 /** Boots; resolves when the guest has loaded its modules. */
