@@ -77,6 +77,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/watch.js'),
   },
   {
+    name: 'events',
+    group: look,
+    summary: 'print what happens to this guest: shutdown, clock, devices',
+    load: () => import('./commands/events.js'),
+  },
+  {
     name: 'bindings',
     group: look,
     summary: 'list the devices held for user space',
@@ -112,6 +118,13 @@ export const verbs: readonly Verb[] = [
     group: change,
     summary: 'receive files that the host copies here',
     load: () => import('./commands/fcopy.js'),
+  },
+  {
+    name: 'on',
+    group: change,
+    summary: 'run a command at a shutdown, a jump of the clock, a new device',
+    takesCommand: true,
+    load: () => import('./commands/on.js'),
   },
   {
     name: 'service',

@@ -22,6 +22,8 @@ export { type SetIpOptions, setIpInfo, undoIpInfo } from './kvp/ip/set-ip.js';
 export type * from './kvp/ip/types.js';
 export { kvpPoolNames, openKvpPool } from './kvp/open-pool.js';
 export type * from './kvp/types.js';
+export { lifecycle, lifecycleKinds } from './lifecycle/lifecycle.js';
+export type * from './lifecycle/types.js';
 export { applyUnits } from './units/apply.js';
 export { listUnits, planUnits } from './units/plan.js';
 export type * from './units/types.js';

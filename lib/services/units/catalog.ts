@@ -43,6 +43,9 @@ const rule = (name: string): UnitFile => ({
   mode: 0o644,
 });
 
+const withoutScript = (service: string): string =>
+  `there is no script for OpenRC: run \`hv ${service} serve\` under supervise-daemon, and rc-update del hv_${service}_daemon`;
+
 /** Everything there is, in the order of the list. */
 export const catalog: readonly CatalogEntry[] = [
   {
@@ -56,6 +59,35 @@ export const catalog: readonly CatalogEntry[] = [
       openrc:
         'OpenRC has nothing that waits for it: put the command into /etc/local.d/vmbus.stop, and rc-update add local default',
     },
+  },
+  {
+    name: 'kvp',
+    title: "serve key-value pairs in the place of the distribution's daemon",
+    kind: 'service',
+    command: 'kvp serve',
+    conflicts: ['hv-kvp-daemon.service', 'hypervkvpd.service', 'hv_kvp_daemon.service'],
+    files: { systemd: [systemd('vmbus-kvp')], openrc: withoutScript('kvp') },
+  },
+  {
+    name: 'vss',
+    title: 'serve backups with the hooks in /etc/vmbus/backup.d',
+    kind: 'service',
+    command: 'vss serve',
+    conflicts: ['hv-vss-daemon.service', 'hypervvssd.service', 'hv_vss_daemon.service'],
+    files: { systemd: [systemd('vmbus-vss')], openrc: withoutScript('vss') },
+  },
+  {
+    name: 'fcopy',
+    title: 'receive files of the host in /srv/inbox',
+    kind: 'service',
+    command: 'fcopy serve',
+    conflicts: [
+      'hv-fcopy-daemon.service',
+      'hypervfcopyd.service',
+      'hv_fcopy_daemon.service',
+      'hv_fcopy_uio_daemon.service',
+    ],
+    files: { systemd: [systemd('vmbus-fcopy')], openrc: withoutScript('fcopy') },
   },
   {
     name: 'ptp-link',

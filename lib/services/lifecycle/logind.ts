@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// News of systemd's login manager: the system shuts down, or goes to sleep. Two programs of systemd do the talking: `busctl`
+// prints the signals, `systemd-inhibit` holds systemd up until what is to be done is done, or InhibitDelayMaxSec is over.
+// Called by lifecycle.ts. Source: org.freedesktop.login1(5), systemd-inhibit(1).
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+/** What the manager said. */
+export type LogindNews = { readonly kind: 'shutdown' } | { readonly kind: 'sleep' };
+
+/** A running watch. */
+export interface LogindWatch {
+  /** Lets systemd go on; held up again for the next time. */
+  release(): void;
+  close(): void;
+}
+
+const match = "type='signal',interface='org.freedesktop.login1.Manager'";
+const members: ReadonlyMap<unknown, LogindNews['kind']> = new Map([
+  ['PrepareForShutdown', 'shutdown'],
+  ['PrepareForSleep', 'sleep'],
+] as const);
+
+/**
+ * Begins to listen. Resolves when it does.
+ * @throws Error that says why not: no systemd, no bus, not root
+ */
+export async function watchLogind(tell: (news: LogindNews) => void, signal: AbortSignal): Promise<LogindWatch> {
+  const monitor = spawn('busctl', ['--system', '--json=short', `--match=${match}`, 'monitor'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  await listening(monitor, signal);
+  let lock = hold();
+  createInterface({ input: monitor.stdout }).on('line', (line) => {
+    const news = newsIn(line);
+    if (news !== null) tell(news);
+  });
+  const close = (): void => {
+    monitor.kill();
+    lock.drop();
+  };
+  // What a script leaves behind must not hold systemd up.
+  process.once('exit', close);
+  return {
+    release: () => {
+      lock.drop();
+      lock = hold();
+    },
+    close: () => {
+      process.off('exit', close);
+      close();
+    },
+  };
+}
+
+/** busctl says so, on its standard error, when the bus has taken its wish. */
+function listening(monitor: ChildProcess, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const fail = (why: string): void => {
+      monitor.kill();
+      reject(new Error(why));
+    };
+    monitor.once('error', (error: NodeJS.ErrnoException) =>
+      fail(error.code === 'ENOENT' ? 'there is no systemd (no busctl)' : error.message),
+    );
+    monitor.once('exit', () => fail(said.trim().split('\n')[0] || 'busctl ended'));
+    monitor.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(0, 2000);
+      if (said.includes('Monitoring')) resolve();
+    });
+    signal.addEventListener('abort', () => fail('ended'), { once: true });
+  });
+}
+
+/** The lock lives as long as the program that it runs; that one ends with its standard input, and so with us. */
+function hold(): { drop(): void } {
+  const words = ['--what=shutdown:sleep', '--mode=delay', '--who=hv', '--why=a script gets ready', 'cat'];
+  const child = spawn('systemd-inhibit', words, { stdio: ['pipe', 'ignore', 'ignore'] });
+  // Without it the news come all the same, with less time to act.
+  child.on('error', () => undefined);
+  child.stdin.on('error', () => undefined);
+  child.unref();
+  return { drop: () => child.stdin.destroy() };
+}
+
+/** News in a line of busctl; null for anything else, and for the end of a sleep, which clocks tell better. */
+export function newsIn(line: string): LogindNews | null {
+  try {
+    const { member, payload } = JSON.parse(line) as { member?: unknown; payload?: { data?: readonly unknown[] } };
+    const kind = members.get(member);
+    return kind !== undefined && payload?.data?.[0] === true ? { kind } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// `hv events` and `hv on` as they are typed: on a simulated host, and beside a D-Bus that says what systemd's login manager would.
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, describe, it } from 'node:test';
+import { echo, SimulatedHost } from '../../dist/host/index.js';
+import { type Running, run, start } from './cli-run.js';
+
+const folders: string[] = [];
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Notes go to standard error; this waits for one. */
+async function noted(running: Running, pattern: RegExp): Promise<void> {
+  let text = '';
+  for await (const chunk of running.child.stderr ?? []) {
+    text += String(chunk);
+    if (pattern.test(text)) return;
+  }
+  throw new Error(`ended without ${pattern}: ${text}`);
+}
+
+describe('hv events', () => {
+  it('says what it watches, tells of devices that come and go, and ends on Ctrl-C', async () => {
+    await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
+    const events = start(['--root', host.root, 'events', '--json', '--only', 'device-added,device-removed']);
+    const [sources] = await events.saw(/.*vmbus.event-sources.*/);
+    host.add(echo({ name: 'second' }));
+    const [added] = await events.saw(/.*"kind":"device-added".*/);
+    host.rescind('second');
+    await events.saw(/.*"kind":"device-removed".*/);
+    events.child.kill('SIGINT');
+
+    assert.equal((JSON.parse(sources) as { sources: { isWatched: boolean }[] }).sources[0]?.isWatched, true);
+    assert.equal((JSON.parse(added) as { schema: string }).schema, 'vmbus.event/1');
+    assert.equal((await events.ended).status, 130);
+  });
+
+  it('knows kinds by name', async () => {
+    const { status, stderr } = await run(['events', '--only', 'shutdwn']);
+    assert.deepEqual([status, /did you mean shutdown/.test(stderr)], [2, true]);
+  });
+});
+
+describe('hv on', () => {
+  it('runs a command with the event in its environment, and answers with its status', async () => {
+    await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
+    const command = ['sh', '-c', 'echo $VMBUS_EVENT $VMBUS_EVENT_CLASS_NAME $VMBUS_ROOT; exit 7'];
+    const on = start(['--root', host.root, 'on', 'device-added', '--once', '--', ...command]);
+    await noted(on, /waiting for device-added/);
+    host.add(echo({ name: 'second' }));
+    const { status, stdout } = await on.ended;
+
+    assert.equal(status, 7);
+    assert.match(stdout, new RegExp(`^device-added \\S+ ${host.root}\\n$`));
+  });
+
+  it('ends a command that takes too long', async () => {
+    await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
+    const on = start(['--root', host.root, 'on', 'device-added', '--once', '--limit', '50ms', '--', 'sleep', '600']);
+    await noted(on, /waiting for/);
+    host.add(echo({ name: 'second' }));
+
+    assert.equal((await on.ended).status, 1);
+  });
+
+  it('says plainly where nothing tells of an event', async () => {
+    await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
+    const { status, stderr } = await run(['--root', host.root, 'on', 'shutdown', '--', 'true']);
+
+    assert.equal(status, 1);
+    assert.match(stderr, /nothing tells of shutdown here: .*not the running system/);
+    assert.equal((await run(['on', 'shutdown'])).status, 2);
+  });
+
+  const tools = ['dbus-daemon', 'busctl', 'gdbus'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
+  it('holds systemd up at a shutdown until the command has ended', {
+    skip: tools.length > 0 && `not installed: ${tools.join(', ')}`,
+  }, async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
+    folders.push(folder);
+    const log = path.join(folder, 'log');
+    // In the place of systemd-inhibit: who holds the lock, and when it is let go.
+    writeFileSync(
+      path.join(folder, 'systemd-inhibit'),
+      `#!/bin/sh\necho held >> ${log}\ncat\necho released >> ${log}\n`,
+      { mode: 0o755 },
+    );
+    const daemon = spawn('dbus-daemon', ['--session', '--nofork', '--print-address'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [address] = (await once(createInterface({ input: daemon.stdout }), 'line')) as [string];
+      const env = { PATH: `${folder}:${process.env.PATH}`, DBUS_SYSTEM_BUS_ADDRESS: address };
+      const on = start(['on', 'shutdown', '--once', '--', 'sh', '-c', `echo $VMBUS_EVENT_SOURCE >> ${log}`], { env });
+      await noted(on, /waiting for shutdown/);
+      const signal = 'org.freedesktop.login1.Manager.PrepareForShutdown';
+      const emitted = spawnSync('gdbus', [
+        'emit',
+        '--address',
+        address,
+        '--object-path',
+        '/org/freedesktop/login1',
+        '--signal',
+        signal,
+        'true',
+      ]);
+      assert.equal(emitted.status, 0, String(emitted.stderr));
+      assert.equal((await on.ended).status, 0);
+      while (!readFileSync(log, 'utf8').includes('released')) await new Promise((resolve) => setImmediate(resolve));
+
+      assert.equal(readFileSync(log, 'utf8'), 'held\nsystem\nreleased\n');
+    } finally {
+      daemon.kill();
+    }
+  });
+});
