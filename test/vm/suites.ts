@@ -46,6 +46,7 @@ export const SUITES: readonly Suite[] = [
   },
   { name: 'services', kernels: KERNEL_NAMES, boot: 'hosted', size: 'quick' },
   { name: 'pairs', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'lifecycle', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'uio', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'uio-rescind', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'storage', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
