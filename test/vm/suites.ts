@@ -60,4 +60,5 @@ export const SUITES: readonly Suite[] = [
   { name: 'restart', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'host-death', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'file-copy', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'file-inbox', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full', timeoutSeconds: 1200 },
 ];
