@@ -12,6 +12,7 @@
 // Without a SynIC, thus without KVM, only guest memory and resets work; QEMU must not even be asked
 // for the rest.
 enum { PAYLOAD = 240, SINT_COUNT = 16, VP_COUNT = 4096, POSTS_MAX = 4096, NO_BUFFERS = 19 };
+enum { NO_CHANNEL = 0 };
 
 // ---- from the guest
 
@@ -128,22 +129,38 @@ static void on_posted(void* opaque, int status) {
   stream_kick();  // QEMU takes the next one only after this function
 }
 
-static struct route* route_to(uint32_t vp, uint32_t sint) {
+// A route that QEMU makes while the guest has its SynIC switched off never interrupts, not even
+// when that is on again: the message lies in its slot, and the guest waits for ever. So there is
+// none before. Only the attempt to set a flag tells; 0 stands for no channel, guests skip it.
+static int open_route(struct route* route) {
+  route->qemu = hyperv_sint_route_new(route->vp, route->sint, on_posted, route);
+  if (!route->qemu) return -ENODEV;
+  int result = hyperv_set_event_flag(route->qemu, NO_CHANNEL);
+  if (result) hyperv_sint_route_unref(route->qemu);
+  return result;
+}
+
+// @returns 0, or -errno: -ENXIO while the SynIC is off, as in a machine that was just reset
+static int route_to(uint32_t vp, uint32_t sint, struct route** found) {
   for (struct route* route = routes; route; route = route->next) {
-    if (route->vp == vp && route->sint == sint) return route;
+    if (route->vp == vp && route->sint == sint) {
+      *found = route;
+      return 0;
+    }
   }
-  if (sint >= SINT_COUNT || vp >= VP_COUNT || !qemu_get_cpu((int)vp)) return NULL;
-  if (!hyperv_is_synic_enabled()) return NULL;
+  if (sint >= SINT_COUNT || vp >= VP_COUNT || !qemu_get_cpu((int)vp)) return -ENODEV;
+  if (!hyperv_is_synic_enabled()) return -ENODEV;
   struct route* route = calloc(1, sizeof(*route));
-  if (!route) return NULL;
+  if (!route) return -ENOMEM;
   *route = (struct route){.next = routes, .vp = vp, .sint = sint};
-  route->qemu = hyperv_sint_route_new(vp, sint, on_posted, route);
-  if (!route->qemu) {
+  int result = open_route(route);
+  if (result) {
     free(route);
-    return NULL;
+    return result;
   }
   routes = route;
-  return route;
+  *found = route;
+  return 0;
 }
 
 // The slot of the SynIC holds one message, so one is on its way at a time.
@@ -165,9 +182,11 @@ int synic_post(uint64_t tag, uint32_t vp, uint32_t sint, uint32_t type, const ui
                uint32_t length) {
   if (length > PAYLOAD) return -EINVAL;
   if (post_count >= POSTS_MAX) return -ENOBUFS;
-  struct route* route = route_to(vp, sint);
-  struct post* post = route ? calloc(1, sizeof(*post)) : NULL;
-  if (!post) return route ? -ENOMEM : -ENODEV;
+  struct route* route;
+  int result = route_to(vp, sint, &route);
+  if (result) return result;
+  struct post* post = calloc(1, sizeof(*post));
+  if (!post) return -ENOMEM;
   post->route = route;
   post->tag = tag;
   post->message.type = type;
@@ -181,8 +200,9 @@ int synic_post(uint64_t tag, uint32_t vp, uint32_t sint, uint32_t type, const ui
 }
 
 int synic_flag(uint32_t vp, uint32_t sint, uint32_t flag) {
-  struct route* route = route_to(vp, sint);
-  return route ? hyperv_set_event_flag(route->qemu, flag) : -ENODEV;
+  struct route* route;
+  int result = route_to(vp, sint, &route);
+  return result ? result : hyperv_set_event_flag(route->qemu, flag);
 }
 
 bool synic_is_posting(void) { return posting != NULL; }
