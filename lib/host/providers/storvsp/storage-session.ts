@@ -29,6 +29,8 @@ const inband = 6;
 const wantsCompletion = 1;
 /** Requests of one channel that are run at once. */
 const mostRunning = 64;
+/** What a guest has time for to close its queues. */
+const holdMs = 2000;
 
 /** What a session asks of its controller. */
 export interface SessionHost {
@@ -54,6 +56,8 @@ export class StorageSession implements ProviderSession {
   readonly #unsent: { readonly transactionId: bigint; readonly payload: Uint8Array }[] = [];
   readonly #notices = new Set<Exclude<VstorNotice, 'unknown'>>();
   #isLeaving = false;
+  /** Runs while answers are held back. */
+  #held: NodeJS.Timeout | null = null;
   #running = 0;
   #isPaused = false;
   #isPumping = false;
@@ -109,13 +113,23 @@ export class StorageSession implements ProviderSession {
     this.#pump();
   }
 
-  /** The driver waits for its requests; it owes us nothing. */
+  /**
+   * The driver waits for its requests; it owes us nothing. What it has asked for is answered a while after it has heard of the
+   * withdrawal: whoever waits for an answer asks for nothing else, and what Linux's driver is asked for between hearing of it and
+   * closing its queues is lost, and waited for without an end.
+   */
   async drain(): Promise<void> {
     this.#isLeaving = true;
     this.#notices.clear();
+    this.#held = setTimeout(() => {
+      this.#held = null;
+      this.#pump();
+    }, holdMs);
   }
 
   onClose(): void {
+    if (this.#held) clearTimeout(this.#held);
+    this.#held = null;
     this.#waiting.length = 0;
     this.#unsent.length = 0;
     this.#notices.clear();
@@ -156,6 +170,7 @@ export class StorageSession implements ProviderSession {
   }
 
   #sendUnsent(): void {
+    if (this.#held) return;
     for (let first = this.#unsent[0]; first; first = this.#unsent[0]) {
       if (!this.#channel.complete(first.transactionId, first.payload)) return;
       this.#unsent.shift();
