@@ -108,6 +108,7 @@ class Vss implements VssService {
   #isHeld = false;
   /** The freeze that runs or ran last. Never rejects. */
   #freezing: Promise<void> = Promise.resolve();
+  /** The thaw that runs. */
   #thawing: Promise<boolean> = Promise.resolve(true);
 
   private constructor(handlers: VssHandlers, device: ServiceDevice) {
@@ -195,13 +196,19 @@ class Vss implements VssService {
     return false;
   }
 
-  /** Thaws what is held. Answers whether that went well; so it did where there is nothing to thaw. */
+  /**
+   * Thaws what is held. Answers whether that went well; so it did where there is nothing to thaw. A failure is told once: a host
+   * that asks again is told how it is now.
+   */
   #release(reason: VssThawReason): Promise<boolean> {
-    if (this.#isHeld) {
-      this.#isHeld = false;
-      this.#thawing = this.#freezing.then(() => this.#try(() => this.#handlers.thaw({ reason })));
-    }
-    return this.#thawing;
+    if (!this.#isHeld) return this.#thawing;
+    this.#isHeld = false;
+    const thawing = this.#freezing.then(() => this.#try(() => this.#handlers.thaw({ reason })));
+    this.#thawing = thawing;
+    void thawing.then(() => {
+      if (this.#thawing === thawing) this.#thawing = Promise.resolve(true);
+    });
+    return thawing;
   }
 
   async #try(action: () => unknown): Promise<boolean> {
