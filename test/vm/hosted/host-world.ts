@@ -31,7 +31,7 @@ export interface WorldOptions extends Omit<HostedOptions, 'kernel'> {
 
 export const kernel: KernelName = (process.env.VMBUS_VM_KERNEL ?? '6.12') as KernelName;
 /** The runner tells what the table of suites says; a suite that is started by hand gets the small one. */
-const flavour: KernelFlavour = (process.env.VMBUS_VM_FLAVOUR ?? 'cloud') as KernelFlavour;
+export const flavour: KernelFlavour = (process.env.VMBUS_VM_FLAVOUR ?? 'cloud') as KernelFlavour;
 
 /** True for the sizes that the full run has, false for small ones. */
 export const isFullSize = process.env.VMBUS_VM_SIZE === 'full';
