@@ -61,5 +61,5 @@ export const SUITES: readonly Suite[] = [
   { name: 'host-death', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'file-copy', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'file-inbox', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full', timeoutSeconds: 1200 },
-  { name: 'backup', kernels: ['6.12'], boot: 'hosted', size: 'full', timeoutSeconds: 900 },
+  { name: 'backup', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full', timeoutSeconds: 900 },
 ];
