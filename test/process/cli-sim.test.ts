@@ -110,7 +110,7 @@ test('obeys commands on standard input, each with an answer, until quit', async 
     'list',
   ];
   const { status, stdout, stderr } = await run(
-    ['sim', '-d', 'balloon', '-d', 'kvp', '--control', '--json', '--quiet'],
+    ['sim', '-d', 'balloon', '-d', 'kvp', '--bound', '--control', '--json', '--quiet'],
     { input: `${input.join('\n')}\n` },
   );
   const [, ...answers] = lines(stdout);

@@ -92,6 +92,7 @@ describe('the devices of a host process', () => {
   it('do what they are told, and errors come back as they are', async () => {
     await using host = await startHostProcess({
       devices: ['heartbeat', 'balloon', 'kvp', 'echo', 'net:mac=00-15-5d-01-02-03'],
+      bound: true,
     });
 
     assert.deepEqual(await host.call('heartbeat', 'state'), {
