@@ -90,6 +90,27 @@ describe('the key-value service, taken over', () => {
     assert.deepEqual(wanted, [{ interface: 'eth7', info }]);
   });
 
+  it('takes no interface for a card that the host does not name, such as the one without a device', async () => {
+    const loopback = join(host.root, 'sys/class/net/lo');
+    const card = join(host.root, 'sys/class/net/eth7');
+    mkdirSync(loopback, { recursive: true });
+    mkdirSync(join(card, 'device'), { recursive: true });
+    writeFileSync(join(loopback, 'address'), '00:00:00:00:00:00\n');
+    writeFileSync(join(card, 'address'), '00:15:5d:00:00:07\n');
+    const wanted: string[] = [];
+    await using _service = await serve({ setIpInfo: (change) => void wanted.push(change.interface) });
+    const lists = { addresses: ['10.0.0.2'], subnets: ['255.0.0.0'], gateways: [], dnsServers: [], origins: [] };
+    for (const adapterId of ['', '00:00:00:00:00:00', '{}', 'lo']) {
+      await assert.rejects(pairs.getIpInfo(adapterId, patient), { message: /notFound/ }, adapterId);
+      const info = { adapterId, family: 'ipv4' as const, isDhcp: false, ...lists };
+      await assert.rejects(pairs.setIpInfo(info, patient), { message: /notFound/ }, adapterId);
+    }
+    // Addresses are set by the GUID alone.
+    const byMac = { adapterId: '00:15:5D:00:00:07', family: 'ipv4' as const, isDhcp: false, ...lists };
+    await assert.rejects(pairs.setIpInfo(byMac, patient), { message: /notFound/ });
+    assert.deepEqual(wanted, []);
+  });
+
   it('says failed for what can not be done, tells why, and goes on', async () => {
     const errors: unknown[] = [];
     await using _service = await serve({ onRequest: ({ error }) => error !== null && errors.push(error) });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The network tables of /proc/net: routes, IPv6 addresses, established connections.
-// Called by network.ts. Source: proc_net(5); addresses in /proc/net/tcp and route are 32-bit words in the byte order
+// Called by network.ts, services/kvp/daemon/ip-info.ts. Source: proc_net(5); addresses in /proc/net/tcp and route are 32-bit words in the byte order
 // of the machine (little-endian on everything that Hyper-V runs), in if_inet6 and ipv6_route plain hexadecimal.
 
 import { isIPv4, isIPv6 } from 'node:net';
@@ -19,6 +19,8 @@ export interface Route {
   readonly name: string;
   readonly destination: Address;
   readonly prefix: number;
+  /** Next hop; null where the destination is on the link. */
+  readonly gateway: Address | null;
 }
 
 export interface Connection {
@@ -38,23 +40,20 @@ export function routes(root: string): Route[] {
   const four = readTableLines(under(root, 'proc/net/route'))
     .slice(1)
     .flatMap((line): Route[] => {
-      const [name = '', destination = '', , flags = '', , , , mask = ''] = line.split(/\s+/);
+      const [name = '', destination = '', gateway = '', flags = '', , , , mask = ''] = line.split(/\s+/);
       const bits = Number.parseInt(flags, 16);
-      if (
-        !/^[0-9A-Fa-f]{8}$/.test(destination) ||
-        !/^[0-9A-Fa-f]{8}$/.test(mask) ||
-        (bits & usable) === 0 ||
-        (bits & reject) !== 0
-      )
-        return [];
-      return [{ family: 4, name, destination: fromWords(destination), prefix: prefixOf(fromWords(mask)) }];
+      const areWords = [destination, gateway, mask].every((word) => /^[0-9A-Fa-f]{8}$/.test(word));
+      if (!areWords || (bits & usable) === 0 || (bits & reject) !== 0) return [];
+      const [to, hop] = [fromWords(destination), fromWords(gateway)];
+      return [{ family: 4, name, destination: to, prefix: prefixOf(fromWords(mask)), gateway: nextHop(hop) }];
     });
   const six = readTableLines(under(root, 'proc/net/ipv6_route')).flatMap((line): Route[] => {
-    const [destination = '', prefix = '', , , , , , , flags = '', name = ''] = line.trim().split(/\s+/);
+    const [destination = '', prefix = '', , , gateway = '', , , , flags = '', name = ''] = line.trim().split(/\s+/);
     const bits = Number.parseInt(flags, 16);
-    if (!/^[0-9a-f]{32}$/.test(destination) || name === 'lo' || (bits & usable) === 0 || (bits & reject) !== 0)
-      return [];
-    return [{ family: 6, name, destination: fromHex(destination), prefix: Number.parseInt(prefix, 16) }];
+    const areAddresses = [destination, gateway].every((hex) => /^[0-9a-f]{32}$/.test(hex));
+    if (!areAddresses || name === 'lo' || (bits & usable) === 0 || (bits & reject) !== 0) return [];
+    const [to, hop] = [fromHex(destination), fromHex(gateway)];
+    return [{ family: 6, name, destination: to, prefix: Number.parseInt(prefix, 16), gateway: nextHop(hop) }];
   });
   return [...four, ...six];
 }
@@ -132,6 +131,10 @@ function fromBytes(bytes: Uint8Array): Address {
     (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16),
   );
   return { bytes, text: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1) };
+}
+
+function nextHop(address: Address): Address | null {
+  return address.bytes.every((byte) => byte === 0) ? null : address;
 }
 
 function prefixOf(mask: Address): number {

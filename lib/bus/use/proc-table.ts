@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Lines of the tables in /proc: mounts, routes, connections. They can be longer than any sysfs attribute.
-// Called by storage.ts, network.ts, nodes.ts.
+// Lines of text files that can be longer than any sysfs attribute: the tables in /proc, files of the system in /etc.
+// Called by storage.ts, network.ts, nodes.ts, read/os-release.ts, services/kvp/daemon.
 
 import { readFileSync } from 'node:fs';
 

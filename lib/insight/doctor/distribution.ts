@@ -3,8 +3,9 @@
 // What things are called where: packages, units and commands of each distribution, so that a fix can be pasted.
 // Called by checks. Source: os-release(5); package and unit names as the distributions ship tools/hv of the kernel.
 
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
+import { readOsRelease } from '../../bus/read/os-release.js';
 
 export type DistributionFamily = 'debian' | 'ubuntu' | 'fedora' | 'alpine' | 'suse' | 'arch' | 'nixos' | 'unknown';
 
@@ -58,9 +59,7 @@ const unitFolders = ['etc/systemd/system', 'run/systemd/system', 'usr/lib/system
 
 /** The distribution of a root, by its os-release. Never throws. */
 export function readDistribution(root: string): Distribution {
-  const fields = parseOsRelease(
-    readText(path.join(root, 'etc/os-release')) ?? readText(path.join(root, 'usr/lib/os-release')) ?? '',
-  );
+  const fields = readOsRelease(root);
   const ids = [fields.get('ID') ?? '', ...(fields.get('ID_LIKE') ?? '').split(/\s+/)].map((id) =>
     id.replace(/-(leap|tumbleweed|microos)$/, ''),
   );
@@ -156,11 +155,6 @@ function initOf(root: string, family: DistributionFamily): Distribution['init'] 
   return family === 'unknown' ? 'unknown' : 'systemd';
 }
 
-function parseOsRelease(text: string): ReadonlyMap<string, string> {
-  const rows = text.matchAll(/^([A-Z_]+)=(?:"([^"]*)"|'([^']*)'|(.*))$/gm);
-  return new Map([...rows].map(([, name = '', double, single, bare]) => [name, double ?? single ?? bare ?? '']));
-}
-
 /** Like existsSync, but a link is there whatever it points to. */
 function hasEntry(file: string): boolean {
   try {
@@ -168,13 +162,5 @@ function hasEntry(file: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function readText(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return null;
   }
 }

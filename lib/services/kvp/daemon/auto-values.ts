@@ -8,6 +8,9 @@ import { hostname, machine, networkInterfaces, release, type as systemName } fro
 import path from 'node:path';
 
 import { readSmallFileOrNull } from '../../../bus/read/attributes.js';
+import { readOsRelease } from '../../../bus/read/os-release.js';
+import { under } from '../../../bus/root.js';
+import { readTableLines } from '../../../bus/use/proc-table.js';
 import { autoKeys } from '../../../protocol/kvp-known-keys.js';
 import { mostValueUnits } from '../../../protocol/kvp-pool.js';
 import type { KvpEntry } from '../types.js';
@@ -16,9 +19,9 @@ import type { KvpEntry } from '../types.js';
 export function autoValues(root: string, kernelVersion: string): readonly KvpEntry[] {
   const file = (name: string): string | null => readSmallFileOrNull(path.join(root, name));
   const kernel = file('proc/sys/kernel/osrelease')?.trim() || release();
-  const distribution = osRelease(file('etc/os-release') ?? file('usr/lib/os-release') ?? '');
+  const distribution = readOsRelease(root);
   const values: Readonly<Record<string, string>> = {
-    FullyQualifiedDomainName: fullName(file('proc/sys/kernel/hostname')?.trim() || hostname(), file('etc/hosts') ?? ''),
+    FullyQualifiedDomainName: fullName(root, file('proc/sys/kernel/hostname')?.trim() || hostname()),
     IntegrationServicesVersion: kernelVersion,
     NetworkAddressIPv4: addresses('IPv4'),
     NetworkAddressIPv6: addresses('IPv6'),
@@ -32,16 +35,10 @@ export function autoValues(root: string, kernelVersion: string): readonly KvpEnt
   return autoKeys.map((key) => ({ key, value: values[key] ?? '' }));
 }
 
-/** The fields of os-release(5), without their quotes. */
-function osRelease(text: string): ReadonlyMap<string, string> {
-  const fields = [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)];
-  return new Map(fields.map(([, key = '', value = '']) => [key, value.trim().replace(/^(["'])(.*)\1$/, '$2')]));
-}
-
 /** The first name with a dot that hosts(5) has on a line with the host's name. */
-function fullName(name: string, hosts: string): string {
+function fullName(root: string, name: string): string {
   if (name.includes('.')) return name;
-  for (const line of hosts.split('\n')) {
+  for (const line of readTableLines(under(root, 'etc/hosts'))) {
     const names = line.replace(/#.*$/, '').trim().split(/\s+/).slice(1);
     const full = names.includes(name) ? names.find((one) => one.startsWith(`${name}.`)) : undefined;
     if (full !== undefined) return full;

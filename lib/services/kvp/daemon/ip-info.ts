@@ -1,26 +1,34 @@
 // SPDX-License-Identifier: MIT
 //
 // The addresses of a network adapter, as a host asks for them: by MAC address, or by the GUID of its device.
-// Called by serve-pools.ts. Source of the formats: kvp_get_ip_info() in tools/hv/hv_kvp_daemon.c; proc_net(5), resolv.conf(5).
+// Called by serve-pools.ts. Source of the formats: kvp_get_ip_info() in tools/hv/hv_kvp_daemon.c; resolv.conf(5).
 
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 
 import { listFolder, readSmallFileOrNull } from '../../../bus/read/attributes.js';
+import { under } from '../../../bus/root.js';
+import { routes } from '../../../bus/use/network-tables.js';
+import { readTableLines } from '../../../bus/use/proc-table.js';
 import type { IpFamily, KvpIpInfo } from '../../../protocol/kvp-ip-types.js';
 
+/** By what a host names a card: the GUID of its device, or in questions its MAC address as well. */
+export type AdapterName = 'guid' | 'guid-or-mac';
+
 /** The network interface that a host means; null where there is none. */
-export function findInterface(root: string, adapterId: string): string | null {
+export function findInterface(root: string, adapterId: string, by: AdapterName): string | null {
   const wanted = adapterId.toLowerCase();
+  const isGuid = /^\{[0-9a-f-]{36}\}$/.test(wanted);
+  // No card has the address of zeros, which the loopback interface shows.
+  const isMac = /^(?!(00[:]?){6}$)([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(wanted);
+  if (!isGuid && !(isMac && by === 'guid-or-mac')) return null;
   const folder = path.join(root, 'sys/class/net');
   const text = (name: string, file: string): string =>
     readSmallFileOrNull(path.join(folder, name, file))
       ?.trim()
       .toLowerCase() ?? '';
+  const found = listFolder(folder).filter((name) => text(name, isGuid ? 'device/device_id' : 'address') === wanted);
   // An accelerated card has its MAC address twice: the synthetic one, a child of the bus, is meant.
-  const found = listFolder(folder).filter(
-    (name) => text(name, 'address') === wanted || text(name, 'device/device_id') === wanted,
-  );
   return found.find((name) => text(name, 'device/device_id') !== '') ?? found[0] ?? null;
 }
 
@@ -30,10 +38,10 @@ export function readIpInfo(root: string, name: string, adapterId: string, family
   const own = (networkInterfaces()[name] ?? [])
     .filter((one) => isWanted(one.family))
     .sort((a, b) => a.family.localeCompare(b.family));
-  const gateways = [
-    ...(isWanted('IPv4') ? ipv4Gateways(readText(root, 'proc/net/route'), name) : []),
-    ...(isWanted('IPv6') ? ipv6Gateways(readText(root, 'proc/net/ipv6_route'), name) : []),
-  ];
+  const gateways = routes(root).flatMap((route) => {
+    const isDefault = route.name === name && route.prefix === 0 && isWanted(route.family === 4 ? 'IPv4' : 'IPv6');
+    return isDefault && route.gateway ? [route.gateway.text] : [];
+  });
   return {
     adapterId,
     family,
@@ -49,31 +57,11 @@ export function readIpInfo(root: string, name: string, adapterId: string, family
 const lower = (family: 'IPv4' | 'IPv6'): IpFamily => (family === 'IPv4' ? 'ipv4' : 'ipv6');
 const readText = (root: string, file: string): string => readSmallFileOrNull(path.join(root, file)) ?? '';
 
-/** Routes with destination and mask 0: columns Iface, Destination, Gateway, …, Mask. */
-function ipv4Gateways(table: string, name: string): string[] {
-  return table.split('\n').flatMap((line) => {
-    const [iface, destination, gateway, , , , , mask] = line.trim().split(/\s+/);
-    if (iface !== name || destination !== '00000000' || mask !== '00000000' || !gateway) return [];
-    const address = Number.parseInt(gateway, 16);
-    return address === 0 ? [] : [[0, 8, 16, 24].map((shift) => (address >>> shift) & 0xff).join('.')];
-  });
-}
-
-/** Destination, its length, source, its length, next hop, …, device. */
-function ipv6Gateways(table: string, name: string): string[] {
-  return table.split('\n').flatMap((line) => {
-    const columns = line.trim().split(/\s+/);
-    const [destination, length, , , hop = ''] = columns;
-    if (columns.at(-1) !== name || !/^0{32}$/.test(destination ?? '') || length !== '00' || /^0{32}$/.test(hop))
-      return [];
-    return [hop.replace(/(.{4})(?=.)/g, '$1:')];
-  });
-}
-
 /** Of systemd-resolved's servers rather than its own address in resolv.conf. */
 function nameServers(root: string): string[] {
-  const text = readText(root, 'run/systemd/resolve/resolv.conf') || readText(root, 'etc/resolv.conf');
-  return [...text.matchAll(/^nameserver\s+(\S+)/gm)].map(([, server = '']) => server);
+  const own = readTableLines(under(root, 'run/systemd/resolve/resolv.conf'));
+  const lines = own.length > 0 ? own : readTableLines(under(root, 'etc/resolv.conf'));
+  return lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
 }
 
 /** Whether one of the usual clients has a lease for the interface. */

@@ -99,12 +99,12 @@ class PoolServer {
         return entry ? { status: 0, entry } : nothing;
       }
       case 'getIpInfo': {
-        const name = findInterface(this.#root, request.adapterId);
+        const name = findInterface(this.#root, request.adapterId, 'guid-or-mac');
         if (name === null) return notFound;
         return { status: 0, info: readIpInfo(this.#root, name, request.adapterId, request.family) };
       }
       case 'setIpInfo': {
-        const name = findInterface(this.#root, request.info.adapterId);
+        const name = findInterface(this.#root, request.info.adapterId, 'guid');
         if (name === null) return notFound;
         if (!this.#options.setIpInfo) return { status: IcStatus.notSupported };
         await this.#options.setIpInfo({ interface: name, info: request.info }, signal);
