@@ -41,11 +41,14 @@ export class ServiceDevice implements AsyncDisposable {
   #state: ServiceState = 'absent';
   /** Openings in a row that came to nothing although there was a node. */
   #failures = 0;
-  /** Whether this opening has to succeed. */
-  #isNeeded = false;
+  /** A service that is not there is waited for; so it is once it was there. */
+  #waits: boolean;
+  /** Nobody tells of nodes that come any more. */
+  #isDeaf = false;
   #first: { resolve(): void; reject(error: unknown): void } | null = null;
 
-  private constructor({ dialect, handlers, signal }: ServiceOptions, root: string) {
+  private constructor({ dialect, handlers, signal, wait = false }: ServiceOptions, root: string) {
+    this.#waits = wait;
     this.#place = { root, dialect, path: under(root, `dev/vmbus/${dialect.node}`) };
     this.#handlers = handlers;
     this.#signal = signal;
@@ -64,7 +67,7 @@ export class ServiceDevice implements AsyncDisposable {
   static async open(options: ServiceOptions): Promise<ServiceDevice> {
     options.signal?.throwIfAborted();
     const device = new ServiceDevice(options, resolveRoot(options.root));
-    await device.#start(options.wait ?? false);
+    await device.#start();
     return device;
   }
 
@@ -82,7 +85,7 @@ export class ServiceDevice implements AsyncDisposable {
     await this.close();
   }
 
-  async #start(wait: boolean): Promise<void> {
+  async #start(): Promise<void> {
     const { root } = this.#place;
     const ready = new Promise<void>((resolve, reject) => {
       this.#first = { resolve, reject };
@@ -91,24 +94,36 @@ export class ServiceDevice implements AsyncDisposable {
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     try {
       // First the news, then the look: nothing that happens between them is missed.
-      const news = await openUeventSource(root, rootKind(root), { news: () => this.#look(), end: () => undefined });
+      const news = await openUeventSource(root, rootKind(root), {
+        news: () => this.#onNews(),
+        end: () => this.#onDeaf(),
+      });
       if (this.#state === 'closed') news.close();
       else this.#news = news;
-      if (this.#state === 'absent') this.#open(!wait);
+      this.#look();
     } catch (error) {
       this.#end({ by: 'error', error: error as Error });
     }
     await ready;
   }
 
-  /** Something has changed: perhaps the node is there. */
-  #look(): void {
-    if (this.#state === 'absent') this.#open(false);
+  /** Something has changed: perhaps the node is there. A retry that is due soon finds it as well, and news must not use those up. */
+  #onNews(): void {
+    if (this.#timer === null) this.#look();
   }
 
-  #open(isNeeded: boolean): void {
+  /** The simulated host is gone, and whatever it would have offered. */
+  #onDeaf(): void {
+    this.#isDeaf = true;
+    if (this.#state === 'absent' && this.#timer === null) this.#end({ by: 'error', error: this.#absentError() });
+  }
+
+  #look(): void {
+    if (this.#state === 'absent') this.#open();
+  }
+
+  #open(): void {
     const { path, dialect } = this.#place;
-    this.#isNeeded = isNeeded;
     this.#stopTimer();
     const turns = new Turns(
       (request: Uint8Array, signal: AbortSignal) => this.#handlers.answer(request, signal),
@@ -133,9 +148,8 @@ export class ServiceDevice implements AsyncDisposable {
   }
 
   #onOpenFailed(errno: number): void {
-    const isBusy = errnoName(errno) === 'EBUSY';
-    if (isAbsent(errno) && !this.#isNeeded) this.#failures = 0;
-    else if (isBusy && !this.#isNeeded && this.#failures < mostFailures) this.#tryLater();
+    if (isAbsent(errno) && this.#waits && !this.#isDeaf) this.#failures = 0;
+    else if (errnoName(errno) === 'EBUSY' && this.#waits && this.#failures < mostFailures) this.#tryLater();
     else this.#end({ by: 'error', error: serviceOpenError(errno, this.#place) });
   }
 
@@ -168,6 +182,7 @@ export class ServiceDevice implements AsyncDisposable {
       return;
     }
     this.#failures = 0;
+    this.#waits = true;
     this.#enter('ready');
     this.#first?.resolve();
     this.#first = null;
@@ -187,7 +202,7 @@ export class ServiceDevice implements AsyncDisposable {
     this.#drop();
     this.#enter('absent');
     if (this.#failures < mostFailures) this.#tryLater();
-    else this.#end({ by: 'error', error: serviceOpenError(constants.errno.ENODEV, this.#place) });
+    else this.#end({ by: 'error', error: this.#absentError() });
   }
 
   #drop(): void {
@@ -209,6 +224,10 @@ export class ServiceDevice implements AsyncDisposable {
       },
     );
     this.#end({ by: 'error', error });
+  }
+
+  #absentError(): VmbusError {
+    return serviceOpenError(constants.errno.ENODEV, this.#place);
   }
 
   #registrationError(errno: number): VmbusError {

@@ -91,6 +91,32 @@ describe('a service device', () => {
     assert.equal(device.state, 'ready');
   });
 
+  it('is not waited for when it goes before it has answered the registration, unless that was wished', async () => {
+    serve(null);
+    const opening = open(echoing);
+    await heard.reach(1);
+    binding.closeServed(served);
+    await assert.rejects(opening, { code: 'ERR_VMBUS_NO_DEVICE' });
+  });
+
+  it('is waited for while somebody has it for a moment, however much else happens on the bus', async () => {
+    serve();
+    const device = await open(echoing);
+    const states = new EventLog<ServiceState>();
+    const second = open({ ...echoing, onState: (state) => states.push(state) }, true);
+    await states.reach(2);
+    for (let i = 0; i < 20; i += 1) host.add(echo({ name: `news ${i}` }));
+    await device.close();
+    await using again = await second;
+    assert.equal(again.state, 'ready');
+  });
+
+  it('is given up when the simulated host is gone', async () => {
+    const waiting = open(echoing, true);
+    await host.close();
+    await assert.rejects(waiting, { code: 'ERR_VMBUS_NO_DEVICE' });
+  });
+
   it('ends with an answer to its registration that is none', async () => {
     serve('go away');
     await assert.rejects(open(echoing), { code: 'ERR_VMBUS_PROTOCOL' });
