@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ServiceDevice, type ServiceHandlers, type ServiceState } from '../../dist/devices/service-device.js';
 import { VmbusError } from '../../dist/errors.js';
 import { echo, SimulatedHost } from '../../dist/host/index.js';
-import { binding, EventLog } from './native-pair.js';
+import { binding, EventLog, turn } from './native-pair.js';
 
 const dialect = {
   name: 'kvp',
@@ -105,7 +105,11 @@ describe('a service device', () => {
     const states = new EventLog<ServiceState>();
     const second = open({ ...echoing, onState: (state) => states.push(state) }, true);
     await states.reach(2);
-    for (let i = 0; i < 20; i += 1) host.add(echo({ name: `news ${i}` }));
+    for (let i = 0; i < 20; i += 1) {
+      host.add(echo({ name: `news ${i}` }));
+      // Time for the news to come, and for an attempt to be refused.
+      for (let turns = 0; turns < 50; turns += 1) await turn();
+    }
     await device.close();
     await using again = await second;
     assert.equal(again.state, 'ready');
