@@ -81,8 +81,12 @@ std::optional<std::span<double>> Arguments::Doubles(size_t index, const char* na
 }
 
 std::optional<Napi::Object> Arguments::Object(size_t index, const char* name) const {
-  if (!info_[index].IsObject()) return Refuse(name, "an object");
-  return info_[index].As<Napi::Object>();
+  return Object(info_[index], name);
+}
+
+std::optional<Napi::Object> Arguments::Object(const Napi::Value& value, const char* name) const {
+  if (value.IsEmpty() || !value.IsObject()) return Refuse(name, "an object");
+  return value.As<Napi::Object>();
 }
 
 std::optional<int64_t> Arguments::Integer(Napi::Object object, const char* name, int64_t least,

@@ -39,6 +39,7 @@ class Arguments {
   // A Float64Array of at least so many elements.
   std::optional<std::span<double>> Doubles(size_t index, const char* name, size_t least) const;
   std::optional<Napi::Object> Object(size_t index, const char* name) const;
+  std::optional<Napi::Object> Object(const Napi::Value& value, const char* name) const;
 
   // The same for a property of an object.
   std::optional<int64_t> Integer(Napi::Object object, const char* name, int64_t least,

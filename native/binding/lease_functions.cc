@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "../os/doorbell.h"
+#include "../os/node_handshake.h"
 #include "../os/lease.h"
 #include "../os/status.h"
 #include "arguments.h"
@@ -28,6 +29,28 @@ namespace {
 
 constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
 constexpr size_t kInspectWords = 9;
+
+// Nothing with an exception pending; an empty plan where none are wanted.
+std::optional<os::BufferPlan> ReadBuffers(const Arguments& arguments, Napi::Object plan) {
+  os::BufferPlan buffers;
+  const Napi::Value value = plan.Get("buffers");
+  if (!value.IsEmpty() && value.IsUndefined()) return buffers;
+  const auto object = arguments.Object(value, "buffers");
+  if (!object) return std::nullopt;
+  const auto receive_bytes = arguments.Integer(*object, "receiveBytes", 1, os::kMostBufferBytes);
+  if (!receive_bytes) return std::nullopt;
+  const auto send_bytes = arguments.Integer(*object, "sendBytes", 1, os::kMostBufferBytes);
+  if (!send_bytes) return std::nullopt;
+  const auto receive = arguments.Integer(*object, "receiveGpadl", 0, UINT32_MAX);
+  if (!receive) return std::nullopt;
+  const auto send = arguments.Integer(*object, "sendGpadl", 0, UINT32_MAX);
+  if (!send) return std::nullopt;
+  buffers.receive_bytes = static_cast<uint64_t>(*receive_bytes);
+  buffers.send_bytes = static_cast<uint64_t>(*send_bytes);
+  buffers.receive_handle = static_cast<uint32_t>(*receive);
+  buffers.send_handle = static_cast<uint32_t>(*send);
+  return buffers;
+}
 
 std::optional<os::OpenPlan> ReadPlan(const Arguments& arguments) {
   os::OpenPlan plan;
@@ -49,6 +72,9 @@ std::optional<os::OpenPlan> ReadPlan(const Arguments& arguments) {
   if (!exclusive) return std::nullopt;
   const auto timeout = arguments.Integer(*object, "timeoutMs", 0, INT32_MAX);
   if (!timeout) return std::nullopt;
+  const auto buffers = ReadBuffers(arguments, *object);
+  if (!buffers) return std::nullopt;
+  plan.buffers = *buffers;
   plan.path = *path;
   plan.ring_bytes = static_cast<uint64_t>(*ring_bytes);
   plan.ring_file = *ring_file;

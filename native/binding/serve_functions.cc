@@ -108,6 +108,24 @@ Napi::Value ResetRing(const Napi::CallbackInfo& info) {
   return arguments.Number(channel == nullptr ? -ENOENT : channel->Reset());
 }
 
+// shareBuffers(node, receiveMemory, receiveGpadl, sendMemory, sendGpadl)
+Napi::Value ShareBuffers(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  os::NodeServer::Buffer buffers[2];
+  for (size_t i = 0; i < 2; ++i) {
+    const auto memory = arguments.Handle(1 + 2 * i);
+    if (!memory) return {};
+    const auto gpadl = arguments.Integer(2 + 2 * i, "gpadl", 0, UINT32_MAX);
+    if (!gpadl) return {};
+    buffers[i] = {arguments.state().memories.Share(*memory), static_cast<uint32_t>(*gpadl)};
+  }
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  return arguments.Number(
+      -(*node)->server().ShareBuffers(std::move(buffers[0]), std::move(buffers[1])));
+}
+
 void WakeGuest(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto node = ReadNode(arguments);
@@ -138,6 +156,7 @@ void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
   exports.Set("removeRing", Napi::Function::New<RemoveRing>(env, "removeRing", state));
   exports.Set("ringDescriptor", Napi::Function::New<RingDescriptor>(env, "ringDescriptor", state));
   exports.Set("attachHost", Napi::Function::New<AttachHost>(env, "attachHost", state));
+  exports.Set("shareBuffers", Napi::Function::New<ShareBuffers>(env, "shareBuffers", state));
   exports.Set("resetRing", Napi::Function::New<ResetRing>(env, "resetRing", state));
   exports.Set("wakeGuest", Napi::Function::New<WakeGuest>(env, "wakeGuest", state));
   exports.Set("closeNode", Napi::Function::New<CloseNode>(env, "closeNode", state));

@@ -36,6 +36,8 @@ class GuestMemory {
   static Result<std::unique_ptr<GuestMemory>> Make(uint64_t bytes);
 
   uint64_t bytes() const { return memory_.size(); }
+  // Stays the memory's own.
+  int fd() const { return file_.get(); }
 
   // Copies; false when a byte of it lies outside.
   [[nodiscard]] bool Read(uint64_t address, std::span<std::byte> target) const;

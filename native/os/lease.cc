@@ -128,6 +128,9 @@ Lease::Lease(const OpenPlan& plan, OpenedNode node, std::shared_ptr<NodeSignal> 
              node_.from_ring_file, node_.file,         node_.link} {
   primary_ = std::make_shared<Channel>(std::move(node_.rings), End::kGuest,
                                        MakeDoorbell(plan.relid, node_.monitor_id), node_.link);
+  if (!plan.buffers.wanted()) return;
+  receive_buffer_ = std::make_shared<DeviceBuffer>(std::move(node_.receive_buffer), node_.link);
+  send_buffer_ = std::make_shared<DeviceBuffer>(std::move(node_.send_buffer), node_.link);
 }
 
 Lease::~Lease() { static_cast<void>(Close()); }
@@ -193,6 +196,8 @@ int Lease::Close() {
     if (const std::shared_ptr<Channel> channel = weak.lock()) channel->Close();
   }
   primary_->Close();
+  if (receive_buffer_ != nullptr) receive_buffer_->Close();
+  if (send_buffer_ != nullptr) send_buffer_->Close();
   for (auto& [attachment, on_owner_closed] : attachments_) {
     if (on_owner_closed) std::exchange(on_owner_closed, nullptr)();
   }

@@ -21,6 +21,7 @@
 #include <variant>
 
 #include "channel.h"
+#include "device_buffer.h"
 #include "node_signal.h"
 #include "open_plan.h"
 
@@ -66,6 +67,10 @@ class Lease : public std::enable_shared_from_this<Lease> {
   Result<std::shared_ptr<Channel>> Subchannel(const std::string& ring_file, int relid,
                                               int monitor_id);
 
+  // Null where they were not wanted at open. They live on after Close, and are empty then.
+  const std::shared_ptr<DeviceBuffer>& receive_buffer() const { return receive_buffer_; }
+  const std::shared_ptr<DeviceBuffer>& send_buffer() const { return send_buffer_; }
+
   // After a wake: masks every ring whose reader does not wait for one.
   void SettleMasks();
 
@@ -88,6 +93,8 @@ class Lease : public std::enable_shared_from_this<Lease> {
   std::condition_variable attachments_changed_;
   bool closed_ = false;
   std::shared_ptr<Channel> primary_;
+  std::shared_ptr<DeviceBuffer> receive_buffer_;
+  std::shared_ptr<DeviceBuffer> send_buffer_;
   std::map<int, std::weak_ptr<Channel>> subchannels_;
   std::map<const Attachment*, std::function<void()>> attachments_;
 };

@@ -32,6 +32,11 @@ class WakeDoorbell final : public Doorbell {
   NodeServer* server_;
 };
 
+NodeBuffer HandshakeOf(const NodeServer::Buffer& buffer) {
+  if (buffer.memory == nullptr) return {};
+  return {static_cast<uint32_t>(buffer.memory->bytes()), buffer.gpadl};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<NodeServer>> NodeServer::Listen(const std::string& path, uint64_t ring_bytes,
@@ -88,6 +93,16 @@ Result<int> NodeServer::AddRing(uint64_t ring_bytes, int monitor_id) {
   return next_ring_++;
 }
 
+int NodeServer::ShareBuffers(Buffer receive, Buffer send) {
+  for (const Buffer* buffer : {&receive, &send}) {
+    const uint64_t bytes = buffer->memory == nullptr ? 0 : buffer->memory->bytes();
+    if (bytes == 0 || bytes % PageSize() != 0 || bytes > kMostBufferBytes) return EINVAL;
+  }
+  receive_ = std::move(receive);
+  send_ = std::move(send);
+  return 0;
+}
+
 void NodeServer::RemoveRing(int ring) {
   const auto found = rings_.find(ring);
   if (ring == 0 || found == rings_.end()) return;
@@ -132,15 +147,24 @@ int NodeServer::SendHandshake(int fd) const {
                         static_cast<uint32_t>(PageSize()),
                         static_cast<uint32_t>(ring_bytes_),
                         primary.monitor_id,
+                        HandshakeOf(receive_),
+                        HandshakeOf(send_),
                         {}};
   // A description of its own for each connection, so that the guests can lock each other out; ours
   // goes at once.
   Result<UniqueFd> rings = Reopen(primary.memory.get(), O_RDWR);
   if (!rings.ok()) return rings.error();
-  const int fds[kHandshakeMaxFds] = {rings.value().get(), interrupt_memory_.get(),
-                                     monitor_memory_.get()};
-  const int count = primary.monitor_id < 0 ? kHandshakeFdsSlow : kHandshakeMaxFds;
-  const size_t fd_bytes = static_cast<size_t>(count) * sizeof(int);
+  int fds[kHandshakeMaxFds] = {rings.value().get()};
+  size_t count = kHandshakeFdsSlow;
+  if (primary.monitor_id >= 0) {
+    fds[count++] = interrupt_memory_.get();
+    fds[count++] = monitor_memory_.get();
+  }
+  if (receive_.memory != nullptr) {
+    fds[count++] = receive_.memory->fd();
+    fds[count++] = send_.memory->fd();
+  }
+  const size_t fd_bytes = count * sizeof(int);
 
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {};
   iovec data{&message, sizeof(message)};

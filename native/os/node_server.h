@@ -15,6 +15,7 @@
 #include <string>
 
 #include "channel.h"
+#include "guest_memory.h"
 #include "link_state.h"
 #include "listening_node.h"
 #include "mapping.h"
@@ -74,6 +75,14 @@ class NodeServer {
   // The host's end of a ring, the same for each call; null for an unknown ring.
   std::shared_ptr<Channel> Host(int ring);
 
+  // Buffers that every guest gets from now on, with the handles that the host knows them by.
+  struct Buffer {
+    std::shared_ptr<GuestMemory> memory;
+    uint32_t gpadl = 0;
+  };
+  // 0 or an errno: EINVAL for sizes that no guest would take.
+  int ShareBuffers(Buffer receive, Buffer send);
+
   LinkState& link() { return *link_; }
 
   // Closes the host's ends and the socket, and unlinks the path. The connections are the caller's
@@ -98,6 +107,8 @@ class NodeServer {
   std::shared_ptr<LinkState> link_ = std::make_shared<LinkState>();
   UniqueFd interrupt_memory_;
   UniqueFd monitor_memory_;
+  Buffer receive_;
+  Buffer send_;
   Mapping interrupt_page_;
   Mapping monitor_page_;
   std::map<int, Ring> rings_;

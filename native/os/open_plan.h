@@ -32,6 +32,18 @@ enum class OpenStage : int32_t {
   kMapRing = 7,
   kMapPages = 8,
   kHeader = 9,
+  kMapBuffers = 10,
+};
+
+// The two buffers of a device that has them (UIO maps 3 and 4), as sysfs shows them. A simulated node
+// must say the same.
+struct BufferPlan {
+  uint64_t receive_bytes = 0;  // 0, both: none is wanted
+  uint64_t send_bytes = 0;
+  uint32_t receive_handle = 0;
+  uint32_t send_handle = 0;
+
+  bool wanted() const { return receive_bytes != 0; }
 };
 
 struct OpenPlan {
@@ -43,6 +55,7 @@ struct OpenPlan {
   // The device's `channels` in sysfs; empty: a device's is found by the node's numbers.
   std::string channels_folder;
   bool exclusive = true;
+  BufferPlan buffers;
   int32_t timeout_ms = 10'000;  // for a simulated node's answer; a kernel's open has no timeout
 };
 
@@ -67,6 +80,8 @@ struct OpenedNode {
   UniqueFd lock;              // a simulated node's ring memory: the lock hangs on it
   SharedPage interrupt_page;  // fast channels only
   SharedPage monitor_page;
+  Mapping receive_buffer;  // where they were wanted
+  Mapping send_buffer;
   Mapping rings;
   int32_t monitor_id = -1;
   bool from_ring_file = false;

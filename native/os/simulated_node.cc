@@ -111,23 +111,68 @@ bool IsSealedMemory(const UniqueFd& fd, uint64_t bytes) {
   return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
 }
 
+// Both buffers or none, in whole pages.
+bool AreBuffersValid(const NodeHandshake& message, uint32_t page) {
+  if (message.receive.bytes == 0 && message.send.bytes == 0) return true;
+  const auto is_size = [page](uint32_t bytes) {
+    return bytes != 0 && bytes % page == 0 && bytes <= kMostBufferBytes;
+  };
+  return is_size(message.receive.bytes) && is_size(message.send.bytes);
+}
+
+// Where the buffers' descriptors begin.
+int FirstBufferFd(const NodeHandshake& message) {
+  return message.monitor_id >= 0 ? kHandshakeFdsFast : kHandshakeFdsSlow;
+}
+
 bool IsValid(const Answer& answer) {
   const NodeHandshake& message = answer.message;
   const auto page = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
   if (message.magic != kHandshakeMagic || message.version != kHandshakeVersion) return false;
   if (message.page_bytes != page || !IsRingPairSize(message.ring_bytes)) return false;
   if (message.monitor_id < -1 || message.monitor_id > kMaxMonitorId) return false;
+  if (!AreBuffersValid(message, page)) return false;
   const bool fast = message.monitor_id >= 0;
-  if (answer.fd_count != (fast ? kHandshakeMaxFds : kHandshakeFdsSlow)) return false;
+  const bool buffered = message.receive.bytes != 0;
+  const int first = FirstBufferFd(message);
+  if (answer.fd_count != first + (buffered ? kHandshakeFdsBuffers : 0)) return false;
+  if (buffered) {
+    const auto at = static_cast<size_t>(first);
+    if (!IsSealedMemory(answer.fds[at], message.receive.bytes)) return false;
+    if (!IsSealedMemory(answer.fds[at + 1], message.send.bytes)) return false;
+  }
   if (!IsSealedMemory(answer.fds[0], message.ring_bytes)) return false;
   return !fast || (IsSealedMemory(answer.fds[1], page) && IsSealedMemory(answer.fds[2], page));
 }
 
-OpenResult MapAnswer(OpenedNode opened, Answer answer) {
+// 0 or an errno.
+int MapBuffers(const Answer& answer, const BufferPlan& plan, OpenedNode* opened) {
+  const NodeHandshake& message = answer.message;
+  if (!plan.wanted()) return 0;
+  if (message.receive.bytes == 0) return ENODATA;
+  const bool same =
+      message.receive.bytes == plan.receive_bytes && message.send.bytes == plan.send_bytes &&
+      message.receive.gpadl == plan.receive_handle && message.send.gpadl == plan.send_handle;
+  if (!same) return EPROTO;
+  const auto at = static_cast<size_t>(FirstBufferFd(message));
+  Result<Mapping> receive =
+      Mapping::Map(answer.fds[at].get(), message.receive.bytes, 0, opened->link);
+  if (!receive.ok()) return receive.error();
+  Result<Mapping> send = Mapping::Map(answer.fds[at + 1].get(), message.send.bytes, 0, opened->link);
+  if (!send.ok()) return send.error();
+  opened->receive_buffer = receive.Take();
+  opened->send_buffer = send.Take();
+  return 0;
+}
+
+OpenResult MapAnswer(OpenedNode opened, Answer answer, const BufferPlan& buffers) {
   Result<Mapping> rings =
       Mapping::Map(answer.fds[0].get(), answer.message.ring_bytes, 0, opened.link);
   if (!rings.ok()) return OpenFailure{rings.error(), OpenStage::kMapRing};
   opened.rings = rings.Take();
+  if (const int error = MapBuffers(answer, buffers, &opened); error != 0) {
+    return OpenFailure{error, OpenStage::kMapBuffers};
+  }
   opened.lock = std::move(answer.fds[0]);
   opened.monitor_id = answer.message.monitor_id;
   if (opened.monitor_id < 0) return opened;
@@ -161,7 +206,7 @@ OpenResult ConnectSimulatedNode(const FoundNode& found, const OpenPlan& plan) {
   if (plan.exclusive && flock(answer.fds[0].get(), LOCK_EX | LOCK_NB) != 0) {
     return OpenFailure{errno, OpenStage::kLock};
   }
-  return MapAnswer(std::move(opened), std::move(answer));
+  return MapAnswer(std::move(opened), std::move(answer), plan.buffers);
 }
 
 Result<UniqueFd> ReconnectSimulatedNode(const FoundNode& found, int timeout_ms) {

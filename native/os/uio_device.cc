@@ -27,6 +27,8 @@ constexpr int kOpenFlags = O_RDWR | O_NONBLOCK | O_NOCTTY;
 constexpr int kMapRings = 0;
 constexpr int kMapInterruptPage = 1;
 constexpr int kMapMonitorPage = 2;
+constexpr int kMapReceiveBuffer = 3;
+constexpr int kMapSendBuffer = 4;
 
 size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
@@ -68,6 +70,19 @@ Result<Mapping> MapRings(int node, const OpenPlan& plan, const std::shared_ptr<L
   return Mapping::Map(file.get(), bytes, 0, link);
 }
 
+// 0 or an errno.
+int MapBuffers(const BufferPlan& plan, OpenedNode* opened) {
+  if (!plan.wanted()) return 0;
+  const int node = opened->node.get();
+  Result<Mapping> receive = MapOf(node, kMapReceiveBuffer, plan.receive_bytes, opened->link);
+  if (!receive.ok()) return receive.error();
+  Result<Mapping> send = MapOf(node, kMapSendBuffer, plan.send_bytes, opened->link);
+  if (!send.ok()) return send.error();
+  opened->receive_buffer = receive.Take();
+  opened->send_buffer = send.Take();
+  return 0;
+}
+
 }  // namespace
 
 std::string ChannelsFolder(const struct stat& node) {
@@ -91,6 +106,9 @@ OpenResult OpenUioDevice(const FoundNode& found, const OpenPlan& plan) {
   Result<Mapping> rings = MapRings(opened.node.get(), plan, opened.link);
   if (!rings.ok()) return OpenFailure{rings.error(), OpenStage::kMapRing};
   opened.rings = rings.Take();
+  if (const int error = MapBuffers(plan.buffers, &opened); error != 0) {
+    return OpenFailure{error, OpenStage::kMapBuffers};
+  }
   if (plan.monitor_id < 0) return opened;
 
   for (const auto& [map, page] : {std::pair{kMapInterruptPage, &opened.interrupt_page},
