@@ -6,7 +6,7 @@
 
 import { VmbusError } from '../errors.js';
 import type { Guid } from '../guid.js';
-import { type Binding, LeaseEvent, LeaseInspect } from '../native/binding.js';
+import { type Binding, type BufferPlan, LeaseEvent, LeaseInspect } from '../native/binding.js';
 import { Claim } from './claim.js';
 import { type ChannelName, closedError, nameOf, rescindedError } from './close-reasons.js';
 import type { DevicePlace } from './device-place.js';
@@ -39,6 +39,8 @@ export class Lease {
   readonly facts: Float64Array = new Float64Array(LeaseInspect.words);
   /** Where the device stands in its tree; null in a thread that attached. */
   place: DevicePlace | null = null;
+  /** Buffers of the device that are mapped; null where none were asked for. */
+  buffers: BufferPlan | null = null;
   handle = 0;
   wakes = 0;
   #members: readonly LeaseMember[] = [];

@@ -22,6 +22,7 @@ const syscalls: Readonly<Record<number, string>> = {
   [OpenStage.lock]: 'flock',
   [OpenStage.mapRing]: 'mmap',
   [OpenStage.mapPages]: 'mmap',
+  [OpenStage.mapBuffers]: 'mmap',
 };
 
 const gone: Finding = { code: 'ERR_VMBUS_NO_DEVICE', text: 'it is not there', hint: 'hv ls shows what is' };
@@ -149,6 +150,13 @@ function findingOf(binding: Binding, errno: number, stage: number): Finding {
         text: `its rings are broken: ${binding.violationName(errno)}`,
         hint: 'bind the device again',
         facts: { reason: binding.violationName(errno), violation: errno },
+      };
+    case OpenStage.mapBuffers:
+      return {
+        code: 'ERR_VMBUS_UNSUPPORTED',
+        text: `its buffers can't be mapped (${name})`,
+        hint: 'bind the device again: the buffers are made at bind',
+        facts: { feature: 'device buffers' },
       };
     case OpenStage.connect:
       return atConnect[name] ?? other;

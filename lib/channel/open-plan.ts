@@ -9,6 +9,7 @@ import { readDevice } from '../bus/read/device-reader.js';
 import type { ChannelAttributes, Device, UioAttributes } from '../bus/types.js';
 import { VmbusError } from '../errors.js';
 import type { OpenPlan } from '../native/binding.js';
+import { buffersOf } from './buffer-plan.js';
 import { rescindedError } from './close-reasons.js';
 import { corruptAttribute, DevicePlace, isMonitorId, isRelid } from './device-place.js';
 import { checkNodeNumber, uioNumber } from './node-number.js';
@@ -25,15 +26,17 @@ export interface ChannelPlan {
   readonly native: OpenPlan;
 }
 
+/** What a device driver of ours wants beyond a script's options. */
+export interface PlanOptions extends OpenChannelOptions {
+  /** Map the device's buffers, and fail where it has none. */
+  readonly buffers?: boolean;
+}
+
 /**
  * Reads the device again and plans its opening.
  * @throws VmbusError ERR_VMBUS_NO_DEVICE, ERR_VMBUS_NOT_BOUND, ERR_VMBUS_UNSUPPORTED, ERR_VMBUS_CORRUPT, ERR_VMBUS_NODE_KIND
  */
-export function planOf(
-  known: Pick<Device, 'root' | 'id'>,
-  options: OpenChannelOptions,
-  timeoutMs: number,
-): ChannelPlan {
+export function planOf(known: Pick<Device, 'root' | 'id'>, options: PlanOptions, timeoutMs: number): ChannelPlan {
   const device = readDevice(known.root, known.id);
   if (device === null) throw noDevice(known);
   const uio = uioOf(device);
@@ -52,6 +55,7 @@ export function planOf(
     monitorId: monitorId ?? -1,
     relid,
     exclusive: options.shared !== true,
+    ...(options.buffers === true ? { buffers: buffersOf(device, uio) } : {}),
     timeoutMs: Math.ceil(timeoutMs),
   };
   return { nodePath: uio.node, nodeNumber, place, relid, monitorId, native };

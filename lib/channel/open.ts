@@ -12,7 +12,7 @@ import { ChannelCore } from './channel-core.js';
 import { type ChannelName, reasonOfStatus } from './close-reasons.js';
 import type { Lease } from './lease.js';
 import { type LeaseRegistry, leases } from './lease-registry.js';
-import { type ChannelPlan, checkUnchanged, planOf } from './open-plan.js';
+import { type ChannelPlan, checkUnchanged, type PlanOptions, planOf } from './open-plan.js';
 import { OpenedChannel } from './opened-channel.js';
 import type { AttachChannelOptions, Channel, OpenChannelOptions } from './types.js';
 import { callSite } from './unclosed.js';
@@ -48,17 +48,14 @@ function checkDevice(device: unknown): void {
   if (!isDevice) throw invalidType('device', 'a device of a bus (bus.device(name))', device);
 }
 
-/** @internal The same without the face, on a registry of the caller's. */
-export async function openPrimary(
-  registry: LeaseRegistry,
-  device: Device,
-  options: OpenChannelOptions,
-): Promise<ChannelCore> {
+/** The same without the face, on a registry of the caller's. Not for scripts. */
+export async function openPrimary(registry: LeaseRegistry, device: Device, options: PlanOptions): Promise<ChannelCore> {
   const { signal, timeoutMs = defaultTimeoutMs } = options;
   const plan = planOf(device, options, timeoutMs);
   const name: ChannelName = { device: device.id, relid: plan.relid };
   const lease = await registry.open(name, plan.nodePath, plan.native, { signal, timeoutMs });
   lease.place = plan.place;
+  lease.buffers = plan.native.buffers ?? null;
   try {
     checkUnchanged(plan, device.id);
   } catch (error) {

@@ -30,6 +30,8 @@ import type { HostChannel, HostEvent, HostedDevice, HostTrouble, Provider, Simul
 
 /** How often attributes of open devices are brought up to date. */
 const refreshMs = 250;
+/** Where the kernel begins to count handles of shared memory (0xE1E10). */
+const firstGpadl = 925_200;
 
 /**
  * A host and the folder it serves. Keeps the process alive until closed, unless {@link unref} is called.
@@ -52,6 +54,7 @@ export class SimulatedHost implements AsyncDisposable {
   #refreshTimer: NodeJS.Timeout | null = null;
   #keepAlive: NodeJS.Timeout | null = null;
   #lastCpu = 0;
+  #nextGpadl = firstGpadl;
   #isClosed = false;
 
   /** Makes the root folder; nothing is served before {@link start}. @throws TypeError, VmbusError ERR_VMBUS_SYSTEM */
@@ -219,6 +222,7 @@ export class SimulatedHost implements AsyncDisposable {
       binding: native(),
       relids: this.#relids,
       minors: this.#minors,
+      nextGpadl: () => this.#nextGpadl++,
       cpus: this.#cpus,
       announce: (event) => this.#uevents?.send(event),
       nextCpu: () => this.#lastCpu++ % this.#cpus,

@@ -16,6 +16,11 @@ export interface Provider {
   readonly monitorId?: number;
   /** Size of one ring with its header page, in bytes; where absent as the guest's kernel has it for the class. */
   readonly ringBytes?: number;
+  /**
+   * Sizes of the buffers that the guest's kernel makes for the device beside its rings, in bytes. Only where a folder is served:
+   * a guest with a kernel makes its own.
+   */
+  readonly bufferBytes?: { readonly receive: number; readonly send: number };
   /** Class index as sysfs shows it; where absent as the guest's kernel has it for the class. */
   readonly deviceIndex?: number;
   /** What the offer says beyond the GUIDs; an attachment without offers of its own leaves it unused. */

@@ -55,6 +55,10 @@ export const OpenStage = {
   mapPages: 8,
   /** The ring header is not one of an open channel (violation number in errno's place). */
   header: 9,
+  /**
+   * The two buffers: mmap(2) of them; of a simulated node also ENODATA (it has none) and EPROTO (others than were planned).
+   */
+  mapBuffers: 10,
 } as const;
 
 /** Why a lease's callback is called. */
@@ -141,6 +145,15 @@ export const LeaseInspect = {
 /** What `awaitSpace` is given by whoever waits no more. Not 0: a packet without payload can wait for space, too. */
 export const NOTHING_AWAITED = -1;
 
+/** The two buffers of a device that has them, beside its rings: UIO maps 3 and 4. */
+export interface BufferPlan {
+  readonly receiveBytes: number;
+  /** Handle that the host knows it by. */
+  readonly receiveGpadl: number;
+  readonly sendBytes: number;
+  readonly sendGpadl: number;
+}
+
 /** What is to be mapped of a character device; a simulated node says it by itself and ignores this. */
 export interface OpenPlan {
   /** Size of map 0, both rings with their headers, in bytes. */
@@ -156,6 +169,8 @@ export interface OpenPlan {
    * offered and not open. Absent: sysfs is asked for that of a character device; a simulated node has none.
    */
   readonly channelsFolder?: string;
+  /** Map the buffers, too. A simulated node must have these. */
+  readonly buffers?: BufferPlan;
   /** Fail with stage `lock` if another process holds the node. */
   readonly exclusive: boolean;
   /** Milliseconds to wait for a simulated node's answer. */
@@ -266,6 +281,17 @@ export interface Binding
   attachHost(node: number, ring: number): number;
   /** Zeroes the header of a ring as the kernel does at open, and lets the host's end start afresh. */
   resetRing(node: number, ring: number): number;
+  /**
+   * Gives the node's guests two buffers from now on, pieces of guest memory of whole pages, under the handles. 0, or a negative
+   * errno. The node keeps the memory.
+   */
+  shareBuffers(
+    node: number,
+    receiveMemory: number,
+    receiveGpadl: number,
+    sendMemory: number,
+    sendGpadl: number,
+  ): number;
   /** Wakes the guest whatever the rings say. */
   wakeGuest(node: number): void;
   /** Drops the next `count` signals that this end would give: a fault for tests. */

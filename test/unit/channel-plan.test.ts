@@ -65,6 +65,17 @@ function offer(path: string, tree: Tree): void {
   if (dev !== undefined) file(join(path, 'uio', uio, 'dev'), `${dev}\n`);
 }
 
+/** The same with the two maps that the kernel adds to a network card. */
+function withBuffers(receiveName: string, receiveSize: string, sendName: string, sendSize: string): Device {
+  const device = treeOf('6.12.117');
+  const maps = join(device.path, 'uio/uio0/maps');
+  file(join(maps, 'map3/name'), `${receiveName}\n`);
+  file(join(maps, 'map3/size'), `${receiveSize}\n`);
+  file(join(maps, 'map4/name'), `${sendName}\n`);
+  file(join(maps, 'map4/size'), `${sendSize}\n`);
+  return openBus({ root: device.root }).device(guid);
+}
+
 const unsupported = { code: 'ERR_VMBUS_UNSUPPORTED' };
 
 describe('the plan of an open', () => {
@@ -92,6 +103,36 @@ describe('the plan of an open', () => {
     assert.throws(() => planOf(treeOf('5.10.257'), {}, 1000), unsupported);
     assert.equal(planOf(treeOf('5.10.257'), { force: true }, 1000).native.ringFile, '');
   });
+
+  it('maps the buffers only where they are wanted, with sizes and handles as the kernel shows them', () => {
+    const device = withBuffers('recv:925200', '0x1f00000', 'send:925201', '0x1000000');
+
+    assert.equal('buffers' in planOf(device, {}, 1000).native, false);
+    assert.deepEqual(planOf(device, { buffers: true }, 1000).native.buffers, {
+      receiveBytes: 32_505_856,
+      receiveGpadl: 925_200,
+      sendBytes: 16_777_216,
+      sendGpadl: 925_201,
+    });
+  });
+
+  it('says so where a device has no buffers', () => {
+    assert.throws(() => planOf(treeOf('6.12.117'), { buffers: true }, 1000), { ...unsupported, message: /no map 3/ });
+  });
+
+  const nonsense: readonly (readonly [string, readonly [string, string, string, string]])[] = [
+    ['another name', ['send:1', '0x1000', 'send:2', '0x1000']],
+    ['a handle that is no number', ['recv:0x1', '0x1000', 'send:2', '0x1000']],
+    ['a handle beyond 32 bits', ['recv:4294967296', '0x1000', 'send:2', '0x1000']],
+    ['no size', ['recv:1', '0x0', 'send:2', '0x1000']],
+    ['a size of no whole pages', ['recv:1', '0x1000', 'send:2', '0x1001']],
+    ['more than a GiB', ['recv:1', '0x40001000', 'send:2', '0x1000']],
+  ];
+  for (const [what, maps] of nonsense) {
+    it(`takes no buffer with ${what}`, () => {
+      assert.throws(() => planOf(withBuffers(...maps), { buffers: true }, 1000), { code: 'ERR_VMBUS_CORRUPT' });
+    });
+  }
 
   it('refuses kernels that crash when the host withdraws an open device, unless it is forced', () => {
     assert.throws(() => planOf(treeOf('6.1.100', { ring: true }), {}, 1000), {

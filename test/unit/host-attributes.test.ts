@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseGuid } from '../../dist/guid.js';
-import { channelTexts, deviceTexts, modalias, uioTexts } from '../../dist/host/local/attributes.js';
+import { channelTexts, deviceTexts, modalias, uioMaps, uioTexts } from '../../dist/host/local/attributes.js';
 import { Inspect } from '../../dist/native/binding.js';
 
 const balloonClass = parseGuid('525074dc-8985-46e2-8057-a307dc18a502');
@@ -131,7 +131,7 @@ describe('attributes of a channel', () => {
 
 describe('attributes of a UIO device', () => {
   it('print sizes as 16 hexadecimal digits', () => {
-    const texts = uioTexts(0, 4_194_304, 9);
+    const texts = uioTexts(0, uioMaps(4_194_304, null), 9);
 
     assert.equal(texts.name, 'uio_hv_generic\n');
     assert.equal(texts.version, '0.02.1\n');
@@ -143,5 +143,20 @@ describe('attributes of a UIO device', () => {
     assert.equal(texts['maps/map1/name'], 'int_page\n');
     assert.equal(texts['maps/map1/size'], '0x0000000000001000\n');
     assert.equal(texts['maps/map2/name'], 'monitor_page\n');
+    assert.equal(texts['maps/map3/name'], undefined);
+  });
+
+  it('of a device with buffers name them with their handles', () => {
+    const buffers = {
+      receive: { gpadl: 925_200, sizeBytes: 32_505_856 },
+      send: { gpadl: 925_201, sizeBytes: 16_777_216 },
+    };
+
+    const texts = uioTexts(0, uioMaps(4_194_304, buffers), 9);
+
+    assert.equal(texts['maps/map3/name'], 'recv:925200\n');
+    assert.equal(texts['maps/map3/size'], '0x0000000001f00000\n');
+    assert.equal(texts['maps/map4/name'], 'send:925201\n');
+    assert.equal(texts['maps/map4/size'], '0x0000000001000000\n');
   });
 });

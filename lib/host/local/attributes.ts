@@ -101,13 +101,39 @@ export function channelTexts(channel: ChannelFacts, ring: RingFacts): Texts {
   return { ...texts, monitor_id: `${channel.monitorId}\n`, pending: '0\n', latency: '0\n' };
 }
 
-/** Attributes of a UIO device, by path below its folder. `mapBytes` is the size of map 0: both rings. */
-export function uioTexts(minor: number, mapBytes: number, event: number): Texts {
+/** Memory that a UIO device shows. */
+export interface UioMap {
+  readonly name: string;
+  readonly size: number;
+  readonly addr: number;
+}
+
+/** The maps of a device: both rings, the pages that all devices share, and its buffers where it has them. */
+export function uioMaps(
+  pairBytes: number,
+  buffers: { readonly receive: UioBuffer; readonly send: UioBuffer } | null,
+): readonly UioMap[] {
   const maps = [
-    { name: 'txrx_rings', size: mapBytes, addr: 0x1_0000_0000 },
+    { name: 'txrx_rings', size: pairBytes, addr: 0x1_0000_0000 },
     { name: 'int_page', size: 4096, addr: 0x2_0000_0000 },
     { name: 'monitor_page', size: 4096, addr: 0x2_0000_1000 },
   ];
+  if (buffers === null) return maps;
+  const { receive, send } = buffers;
+  return [
+    ...maps,
+    { name: `recv:${receive.gpadl}`, size: receive.sizeBytes, addr: 0x3_0000_0000 },
+    { name: `send:${send.gpadl}`, size: send.sizeBytes, addr: 0x4_0000_0000 },
+  ];
+}
+
+interface UioBuffer {
+  readonly gpadl: number;
+  readonly sizeBytes: number;
+}
+
+/** Attributes of a UIO device, by path below its folder. */
+export function uioTexts(minor: number, maps: readonly UioMap[], event: number): Texts {
   const texts: Texts = {
     name: 'uio_hv_generic\n',
     version: '0.02.1\n',

@@ -10,7 +10,7 @@ import type { ChannelSeat, RingHostChannel } from '../host-channel.js';
 import type { Provider } from '../types.js';
 import type { RingFacts } from './attributes.js';
 import { ChannelRecord } from './channel-record.js';
-import { noGuestMemory } from './guest-memory.js';
+import { type DeviceBuffers, memoryWith } from './guest-memory.js';
 import { kernelRingBytes } from './native-drivers.js';
 import type { UioNode } from './node.js';
 import type { DeviceSurroundings } from './surroundings.js';
@@ -27,6 +27,8 @@ export interface ChannelsOwner {
   readonly folder: string;
   /** The node, while one is served that can be opened. */
   readonly servedNode: UioNode | null;
+  /** What it shares beside its rings, while a node is served. */
+  readonly buffers: DeviceBuffers | null;
   /** Attributes of the device may have changed. */
   refresh(): void;
   /** Withdraws the device. */
@@ -160,7 +162,7 @@ export class DeviceChannels {
       relid,
       subchannelIndex,
       openData: noOpenData,
-      memory: noGuestMemory,
+      memory: memoryWith(() => this.#owner.buffers),
       offerSubchannels: (count) => this.#offer(count),
       rescind: () => this.#owner.rescind(),
       broke: (error) => this.#around.trouble({ device: guid, relid, provider: provider.name, error }),

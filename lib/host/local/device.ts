@@ -13,9 +13,10 @@ import { kvpClass } from '../../protocol/kvp.js';
 import { vssClass } from '../../protocol/vss.js';
 import type { RingHostChannel } from '../host-channel.js';
 import type { HostedDevice, Provider } from '../types.js';
-import { deviceTexts, modalias } from './attributes.js';
+import { deviceTexts, modalias, uioMaps } from './attributes.js';
 import { type ChannelsOwner, DeviceChannels } from './device-channels.js';
 import type { DrivenDevice } from './drivers.js';
+import { DeviceBuffer, type DeviceBuffers } from './guest-memory.js';
 import { uioDriver, utilsDriver } from './native-drivers.js';
 import { DeadNode, UioNode } from './node.js';
 import type { DeviceSurroundings } from './surroundings.js';
@@ -42,6 +43,7 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
   readonly relid: number;
   readonly folder: string;
   driver: string | null = null;
+  buffers: DeviceBuffers | null = null;
   readonly #around: DeviceSurroundings;
   readonly #rescind: (device: LocalDevice) => void;
   readonly #channels: DeviceChannels;
@@ -196,9 +198,20 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
           closed: () => this.#closed(),
           doorbell: (value) => this.#channels.doorbell(value),
         });
-    showUio(tree, this.folder, minor, pairBytes, this.#channels.interrupts);
+    this.buffers = this.#makeBuffers();
+    if (this.buffers !== null) this.servedNode?.shareBuffers(this.buffers);
+    showUio(tree, this.folder, minor, uioMaps(pairBytes, this.buffers), this.#channels.interrupts);
     this.#around.announce(uioUevent('add', this.folder, minor));
     this.#channels.showPrimaryRing();
+  }
+
+  /** Made at bind, as the kernel does, and zero only then. */
+  #makeBuffers(): DeviceBuffers | null {
+    const { bufferBytes } = this.provider;
+    if (bufferBytes === undefined) return null;
+    const { binding } = this.#around;
+    const make = (bytes: number): DeviceBuffer => new DeviceBuffer(binding, bytes, this.#around.nextGpadl());
+    return { receive: make(bufferBytes.receive), send: make(bufferBytes.send) };
   }
 
   /** Services that hv_utils hands to a process by a node of their own; it does the others by itself, and here nobody does. */
@@ -221,6 +234,9 @@ export class LocalDevice implements DrivenDevice, HostedDevice, ChannelsOwner {
     this.#channels.hideRings();
     this.#node?.close();
     this.#node = null;
+    this.buffers?.receive.close();
+    this.buffers?.send.close();
+    this.buffers = null;
     if (this.#minor === null) return;
     hideUio(tree, this.folder, this.#minor);
     this.#around.announce(uioUevent('remove', this.folder, this.#minor));

@@ -9,6 +9,7 @@ import { createServer, type Server } from 'node:net';
 import { errnoName, VmbusError } from '../../errors.js';
 import { type Binding, NodeEvent } from '../../native/binding.js';
 import { NativeRingEnd } from '../ring-end.js';
+import type { DeviceBuffers } from './guest-memory.js';
 
 /** What happens on a node. */
 export interface NodeHooks {
@@ -61,6 +62,13 @@ export class UioNode {
     if (ring < 0) throw cannot('add a ring to', this.path, ring);
     this.#binding.resetRing(this.#handle, ring);
     return ring;
+  }
+
+  /** What every guest gets beside the rings. */
+  shareBuffers({ receive, send }: DeviceBuffers): void {
+    const { memory, gpadl } = receive;
+    const status = this.#binding.shareBuffers(this.#handle, memory, gpadl, send.memory, send.gpadl);
+    if (status < 0) throw cannot('share buffers of', this.path, status);
   }
 
   removeRing(ring: number): void {

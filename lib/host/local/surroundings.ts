@@ -15,6 +15,8 @@ export interface DeviceSurroundings {
   readonly binding: Binding;
   readonly relids: Numbers;
   readonly minors: Numbers;
+  /** Handles of shared memory; the kernel counts them over the whole bus and uses none again. */
+  nextGpadl(): number;
   readonly cpus: number;
   announce(event: Uevent): void;
   /** CPU for a new channel of a class that is spread over CPUs. */

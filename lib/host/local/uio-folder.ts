@@ -3,15 +3,15 @@
 // The folder `uio/uioN` of a device bound to uio_hv_generic, and its link in sys/class/uio.
 // Called by: local/device.ts. Source: drivers/uio/uio.c.
 
-import { uioMajor, uioTexts } from './attributes.js';
+import { type UioMap, uioMajor, uioTexts } from './attributes.js';
 import type { Tree } from './tree.js';
 import type { Uevent } from './uevents.js';
 
 /** Shows the UIO device of a device. */
-export function showUio(tree: Tree, deviceFolder: string, minor: number, pairBytes: number, event: number): void {
+export function showUio(tree: Tree, deviceFolder: string, minor: number, maps: readonly UioMap[], event: number): void {
   const folder = `${deviceFolder}/uio/uio${minor}`;
-  for (const map of [0, 1, 2]) tree.folder(`${folder}/maps/map${map}`);
-  for (const [name, text] of Object.entries(uioTexts(minor, pairBytes, event))) tree.put(`${folder}/${name}`, text);
+  for (const map of maps.keys()) tree.folder(`${folder}/maps/map${map}`);
+  for (const [name, text] of Object.entries(uioTexts(minor, maps, event))) tree.put(`${folder}/${name}`, text);
   tree.link(`${folder}/device`, deviceFolder);
   tree.link(`${folder}/subsystem`, 'sys/class/uio');
   tree.link(`sys/class/uio/uio${minor}`, folder);

@@ -68,6 +68,8 @@ export function netvsp(options: NetvspOptions = {}): NetvspProvider {
 }
 
 const netClass = classOfName('net')?.guid ?? parseGuid('f8615163-df3e-46c5-913f-f2d2f965ed0e');
+/** As uio_hv_generic makes them. */
+const uioBufferBytes = { receive: 31 * 1024 * 1024, send: 16 * 1024 * 1024 } as const;
 const deaf: ProviderSession = { onPacket: () => undefined };
 
 class Netvsp implements NetvspProvider {
@@ -76,6 +78,7 @@ class Netvsp implements NetvspProvider {
   readonly instanceGuid?: Guid;
   readonly monitorId?: number;
   readonly ringBytes?: number;
+  readonly bufferBytes: { readonly receive: number; readonly send: number } = uioBufferBytes;
   readonly network: NetworkSwitch;
   readonly peer: NetworkPeer | null;
   readonly #plan: NicPlan;
