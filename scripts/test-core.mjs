@@ -44,6 +44,26 @@ function plainTests() {
   }));
 }
 
+// Frames of a network card: what reads them, and the pool of sections, which has no system calls in it either.
+const frames = ['core/rndis_packet', 'core/transfer_reader', 'os/section_pool'].map((name) => `native/${name}.cc`);
+
+function frameTests() {
+  const flags = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover'];
+  return [
+    { name: 'frame_test', flags: ['-O2'] },
+    { name: 'frame_test, address sanitizer', flags },
+  ].map(({ name, flags: chosen }, i) => ({
+    name,
+    build: () =>
+      build.executable({
+        name: i === 0 ? 'frame_test' : 'frame_test-asan',
+        sources: ['native/test/frame_test.cc', ...frames],
+        flags: chosen,
+      }),
+    run: (file) => report.counted(name, file),
+  }));
+}
+
 function sanitizedTests() {
   const prefix = withoutRandomAddresses();
   const name = 'stress_test, thread sanitizer';
@@ -105,6 +125,7 @@ function arm64Tests() {
 
 const tests = [
   ...plainTests(),
+  ...frameTests(),
   ...sanitizedTests(),
   ...litmusTests({ build, core, report, threadSanitizer }),
   ...anchorTests(),

@@ -46,7 +46,9 @@ const underAddress = {
   stress_test: ['100000'],
 };
 const underThread = { stress_test: ['100000'] };
-const targets = ['reader_fuzz', 'writer_fuzz', 'packet_fuzz'];
+const targets = ['reader_fuzz', 'writer_fuzz', 'packet_fuzz', 'frame_fuzz'];
+/** What a target needs beside the ring. */
+const further = { frame_fuzz: ['native/core/rndis_packet.cc', 'native/core/transfer_reader.cc'] };
 
 function testsUnder(title, suffix, flags, runs, compiler, env) {
   return Object.entries(runs).map(([test, args]) => {
@@ -67,7 +69,7 @@ function fuzzTests(compiler, env) {
     build: () =>
       build.executable({
         name: target,
-        sources: [`native/fuzz/${target}.cc`, ...core],
+        sources: [`native/fuzz/${target}.cc`, ...core, ...(further[target] ?? [])],
         flags: addressFlags.map((flag) => flag.replace('=address', '=fuzzer,address')),
         compiler,
       }),

@@ -61,6 +61,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddClockFunctions(env, exports, state);
   AddFaultFunctions(env, exports, state);
   AddFileLockFunctions(env, exports, state);
+  AddFrameFunctions(env, exports, state);
   AddInboxFunctions(env, exports, state);
   AddServiceFunctions(env, exports, state);
   AddSystemFunctions(env, exports, state);

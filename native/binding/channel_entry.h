@@ -52,6 +52,7 @@ class ChannelEntry {
       : channel_(std::move(channel)), owner_(owner) {}
 
   os::Channel& channel() { return *channel_; }
+  const std::shared_ptr<os::Channel>& share() const { return channel_; }
   const void* owner() const { return owner_; }
 
   Arena receive;

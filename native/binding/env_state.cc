@@ -9,6 +9,7 @@
 
 #include "../os/guest_memory.h"
 #include "channel_entry.h"
+#include "frame_entry.h"
 #include "lease_entry.h"
 #include "node_entry.h"
 #include "served_service_entry.h"
@@ -71,6 +72,7 @@ void EnvState::CleanUp() {
   for (const int32_t handle : services.Open()) services.Remove(handle)->Close();
   for (const int32_t handle : served_services.Open()) served_services.Remove(handle)->Close();
   for (const int32_t handle : nodes.Open()) nodes.Remove(handle)->Close();
+  for (const int32_t handle : frames.Open()) frames.Remove(handle);
   for (const int32_t handle : channels.Open()) channels.Remove(handle);
   for (const int32_t handle : memories.Open()) memories.Remove(handle);
   for (const int32_t handle : leases.Open()) leases.Remove(handle)->Close(JsCallback());

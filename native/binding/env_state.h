@@ -31,6 +31,7 @@ class GuestMemory;
 namespace vmbus::binding {
 
 class ChannelEntry;
+class FrameEntry;
 class LeaseEntry;
 class NodeEntry;
 class ServedServiceEntry;
@@ -76,6 +77,7 @@ class EnvState {
   HandleTable<ServiceEntry> services;
   HandleTable<ServedServiceEntry> served_services;
   HandleTable<os::GuestMemory> memories;
+  HandleTable<FrameEntry> frames;
 
  private:
   EnvState(napi_env env, uv_loop_t* loop) : env_(env), loop_(loop) {}

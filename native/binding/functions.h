@@ -15,6 +15,7 @@ class EnvState;
 void AddLeaseFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddChannelFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddFrameFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddClockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);

@@ -174,6 +174,13 @@ Result<std::shared_ptr<Channel>> Lease::Subchannel(const std::string& ring_file,
   return channel;
 }
 
+std::shared_ptr<FrameBuffers> Lease::Frames() {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || receive_buffer_ == nullptr) return nullptr;
+  if (frames_ == nullptr) frames_ = std::make_shared<FrameBuffers>(receive_buffer_, send_buffer_);
+  return frames_;
+}
+
 void Lease::SettleMasks() {
   const std::lock_guard lock(mutex_);
   if (closed_) return;

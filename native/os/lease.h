@@ -22,6 +22,7 @@
 
 #include "channel.h"
 #include "device_buffer.h"
+#include "frame_buffers.h"
 #include "node_signal.h"
 #include "open_plan.h"
 
@@ -71,6 +72,9 @@ class Lease : public std::enable_shared_from_this<Lease> {
   const std::shared_ptr<DeviceBuffer>& receive_buffer() const { return receive_buffer_; }
   const std::shared_ptr<DeviceBuffer>& send_buffer() const { return send_buffer_; }
 
+  // What the queues of a network card share, made at the first call; null without buffers.
+  std::shared_ptr<FrameBuffers> Frames();
+
   // After a wake: masks every ring whose reader does not wait for one.
   void SettleMasks();
 
@@ -95,6 +99,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   std::shared_ptr<Channel> primary_;
   std::shared_ptr<DeviceBuffer> receive_buffer_;
   std::shared_ptr<DeviceBuffer> send_buffer_;
+  std::shared_ptr<FrameBuffers> frames_;
   std::map<int, std::weak_ptr<Channel>> subchannels_;
   std::map<const Attachment*, std::function<void()>> attachments_;
 };

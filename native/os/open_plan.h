@@ -35,8 +35,8 @@ enum class OpenStage : int32_t {
   kMapBuffers = 10,
 };
 
-// The two buffers of a device that has them (UIO maps 3 and 4), as sysfs shows them. A simulated node
-// must say the same.
+// The two buffers of a device that has them (UIO maps 3 and 4), as sysfs shows them. A simulated
+// node must say the same.
 struct BufferPlan {
   uint64_t receive_bytes = 0;  // 0, both: none is wanted
   uint64_t send_bytes = 0;

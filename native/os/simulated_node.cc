@@ -158,7 +158,8 @@ int MapBuffers(const Answer& answer, const BufferPlan& plan, OpenedNode* opened)
   Result<Mapping> receive =
       Mapping::Map(answer.fds[at].get(), message.receive.bytes, 0, opened->link);
   if (!receive.ok()) return receive.error();
-  Result<Mapping> send = Mapping::Map(answer.fds[at + 1].get(), message.send.bytes, 0, opened->link);
+  Result<Mapping> send =
+      Mapping::Map(answer.fds[at + 1].get(), message.send.bytes, 0, opened->link);
   if (!send.ok()) return send.error();
   opened->receive_buffer = receive.Take();
   opened->send_buffer = send.Take();

@@ -19,6 +19,7 @@ inline constexpr int32_t kArenaTooSmall = -1002;
 inline constexpr int32_t kTooLarge = -1003;
 inline constexpr int32_t kFull = -1004;
 inline constexpr int32_t kBadRow = -1005;
+inline constexpr int32_t kAgain = -1006;
 
 constexpr int32_t ViolationStatus(core::Violation violation) {
   return -static_cast<int32_t>(violation);

@@ -15,7 +15,18 @@ const packet = Buffer.concat([descriptor, Buffer.alloc(8, 0x11), Buffer.from('he
 const completion = Buffer.concat([u16(0xb, 2, 2, 0), Buffer.alloc(16)]);
 const transferPages = Buffer.concat([u16(7, 4, 5, 1), Buffer.alloc(32, 0x22), Buffer.alloc(8)]);
 
+const word = (...values) => Buffer.from(Uint32Array.from(values).buffer);
+// A message of 104 bytes with a frame of 60, one with an element before it, and a header that names both.
+const frame = Buffer.concat([word(1, 104, 36, 60, 0, 0, 0, 0, 0, 0, 0), Buffer.alloc(60, 0x33)]);
+const tagged = Buffer.concat([word(1, 104, 52, 44, 0, 0, 0, 36, 16, 0, 0, 16, 6, 12, 0x70), Buffer.alloc(44, 0x44)]);
+const pieces = Buffer.concat([word(0xcafe, 2, 104, 0, 104, 104)]);
+
 const seeds = {
+  // header bytes, piece bytes, messages, rows at once; then the header and the buffer.
+  frame_fuzz: [
+    Buffer.concat([u16(pieces.length, 208, 0, 3), pieces, frame, tagged]),
+    Buffer.concat([u16(16, 208, 7, 0), word(0xcafe, 1, 208, 0), frame, tagged]),
+  ],
   // data size, start, first index; then steps: 5 = sound packets, 8 = drain, 6 = publish, 7 = arm, 1 = write index.
   reader_fuzz: [
     Buffer.concat([u16(20, 0, 3, 1), ...Array(6).fill(u16(5, 40, 0, 3, 8, 79, 11, 15, 6, 7))]),
