@@ -8,6 +8,7 @@
 
 import type { ClockFunctions } from './clock-functions.js';
 import type { FileLockFunctions } from './file-lock-functions.js';
+import type { FrameFunctions } from './frame-functions.js';
 import type { GuestMemoryFunctions } from './guest-memory-functions.js';
 import type { InboxFunctions } from './inbox-functions.js';
 import type { ServiceFunctions } from './service-functions.js';
@@ -32,6 +33,8 @@ export const Status = {
    * arena is registered, it was detached, or the count is not positive.
    */
   badRow: -1005,
+  /** `receiveFrames`: nothing for the script yet, and there may be more. */
+  again: -1006,
 } as const;
 
 /** Step at which opening a node failed; goes with an errno. */
@@ -181,6 +184,7 @@ export interface OpenPlan {
 export interface Binding
   extends ClockFunctions,
     FileLockFunctions,
+    FrameFunctions,
     GuestMemoryFunctions,
     InboxFunctions,
     ServiceFunctions {
