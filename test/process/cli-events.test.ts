@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,8 +21,10 @@ after(() => {
 /** Notes go to standard error; this waits for one. */
 async function noted(running: Running, pattern: RegExp): Promise<void> {
   let text = '';
-  for await (const chunk of running.child.stderr ?? []) {
-    text += String(chunk);
+  const { stderr } = running.child;
+  assert.ok(stderr);
+  for await (const [chunk] of on(stderr, 'data', { close: ['end'] }) as AsyncIterable<[string]>) {
+    text += chunk;
     if (pattern.test(text)) return;
   }
   throw new Error(`ended without ${pattern}: ${text}`);
@@ -53,11 +55,11 @@ describe('hv events', () => {
 describe('hv on', () => {
   it('runs a command with the event in its environment, and answers with its status', async () => {
     await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
-    const command = ['sh', '-c', 'echo $VMBUS_EVENT $VMBUS_EVENT_CLASS_NAME $VMBUS_ROOT; exit 7'];
-    const on = start(['--root', host.root, 'on', 'device-added', '--once', '--', ...command]);
-    await noted(on, /waiting for device-added/);
+    const words = ['sh', '-c', 'echo $VMBUS_EVENT $VMBUS_EVENT_CLASS_NAME $VMBUS_ROOT; exit 7'];
+    const command = start(['--root', host.root, 'on', 'device-added', '--once', '--', ...words]);
+    await noted(command, /waiting for device-added/);
     host.add(echo({ name: 'second' }));
-    const { status, stdout } = await on.ended;
+    const { status, stdout } = await command.ended;
 
     assert.equal(status, 7);
     assert.match(stdout, new RegExp(`^device-added \\S+ ${host.root}\\n$`));
@@ -65,11 +67,22 @@ describe('hv on', () => {
 
   it('ends a command that takes too long', async () => {
     await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
-    const on = start(['--root', host.root, 'on', 'device-added', '--once', '--limit', '50ms', '--', 'sleep', '600']);
-    await noted(on, /waiting for/);
+    const command = start([
+      '--root',
+      host.root,
+      'on',
+      'device-added',
+      '--once',
+      '--limit',
+      '50ms',
+      '--',
+      'sleep',
+      '600',
+    ]);
+    await noted(command, /waiting for/);
     host.add(echo({ name: 'second' }));
 
-    assert.equal((await on.ended).status, 1);
+    assert.equal((await command.ended).status, 1);
   });
 
   it('says plainly where nothing tells of an event', async () => {
@@ -79,6 +92,23 @@ describe('hv on', () => {
     assert.equal(status, 1);
     assert.match(stderr, /nothing tells of shutdown here: .*not the running system/);
     assert.equal((await run(['on', 'shutdown'])).status, 2);
+  });
+
+  it('does not wait for ever once systemd can tell no more', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
+    folders.push(folder);
+    const end = path.join(folder, 'end');
+    spawnSync('mkfifo', [end]);
+    // It listens until somebody writes to the pipe.
+    writeFileSync(path.join(folder, 'busctl'), `#!/bin/sh\necho Monitoring >&2\nread word < ${end}\n`, { mode: 0o755 });
+    writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
+    const command = start(['on', 'shutdown', '--', 'true'], { env: { PATH: `${folder}:${process.env.PATH}` } });
+    await noted(command, /waiting for shutdown/);
+    writeFileSync(end, 'now\n');
+    const { status, stderr } = await command.ended;
+
+    assert.equal(status, 1);
+    assert.match(stderr, /nobody tells any more when this system shuts down.*systemctl status dbus/s);
   });
 
   const tools = ['dbus-daemon', 'busctl', 'gdbus'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
@@ -100,8 +130,10 @@ describe('hv on', () => {
     try {
       const [address] = (await once(createInterface({ input: daemon.stdout }), 'line')) as [string];
       const env = { PATH: `${folder}:${process.env.PATH}`, DBUS_SYSTEM_BUS_ADDRESS: address };
-      const on = start(['on', 'shutdown', '--once', '--', 'sh', '-c', `echo $VMBUS_EVENT_SOURCE >> ${log}`], { env });
-      await noted(on, /waiting for shutdown/);
+      const command = start(['on', 'shutdown', '--once', '--', 'sh', '-c', `echo $VMBUS_EVENT_SOURCE >> ${log}`], {
+        env,
+      });
+      await noted(command, /waiting for shutdown/);
       const signal = 'org.freedesktop.login1.Manager.PrepareForShutdown';
       const emitted = spawnSync('gdbus', [
         'emit',
@@ -114,7 +146,7 @@ describe('hv on', () => {
         'true',
       ]);
       assert.equal(emitted.status, 0, String(emitted.stderr));
-      assert.equal((await on.ended).status, 0);
+      assert.equal((await command.ended).status, 0);
       while (!readFileSync(log, 'utf8').includes('released')) await new Promise((resolve) => setImmediate(resolve));
 
       assert.equal(readFileSync(log, 'utf8'), 'held\nsystem\nreleased\n');

@@ -7,6 +7,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+import { VmbusError } from '../../errors.js';
+
 /** What the manager said. */
 export type LogindNews = { readonly kind: 'shutdown' } | { readonly kind: 'sleep' };
 
@@ -23,21 +25,35 @@ const members: ReadonlyMap<unknown, LogindNews['kind']> = new Map([
   ['PrepareForSleep', 'sleep'],
 ] as const);
 
+/** Who listens. */
+export interface LogindListener {
+  tell(news: LogindNews): void;
+  /** The bus ended, or busctl did: no news will come any more. */
+  lost(error: VmbusError): void;
+}
+
 /**
  * Begins to listen. Resolves when it does.
  * @throws Error that says why not: no systemd, no bus, not root
  */
-export async function watchLogind(tell: (news: LogindNews) => void, signal: AbortSignal): Promise<LogindWatch> {
+export async function watchLogind({ tell, lost }: LogindListener, signal: AbortSignal): Promise<LogindWatch> {
   const monitor = spawn('busctl', ['--system', '--json=short', `--match=${match}`, 'monitor'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   await listening(monitor, signal);
   let lock = hold();
+  let isClosed = false;
+  const onEnd = (): void => {
+    if (!isClosed) lost(deaf());
+  };
+  if (monitor.exitCode !== null || monitor.signalCode !== null) onEnd();
+  else monitor.once('exit', onEnd);
   createInterface({ input: monitor.stdout }).on('line', (line) => {
     const news = newsIn(line);
     if (news !== null) tell(news);
   });
   const close = (): void => {
+    isClosed = true;
     monitor.kill();
     lock.drop();
   };
@@ -73,6 +89,16 @@ function listening(monitor: ChildProcess, signal: AbortSignal): Promise<void> {
     });
     signal.addEventListener('abort', () => fail('ended'), { once: true });
   });
+}
+
+function deaf(): VmbusError {
+  return new VmbusError(
+    'ERR_VMBUS_SYSTEM',
+    'busctl ended: nobody tells any more when this system shuts down or sleeps',
+    {
+      hint: 'see whether the bus is there: systemctl status dbus systemd-logind',
+    },
+  );
 }
 
 /** The lock lives as long as the program that it runs; that one ends with its standard input, and so with us. */

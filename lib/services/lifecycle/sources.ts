@@ -97,14 +97,18 @@ export function watchShutdownService({ signal, tell, fail }: SourceContext, serv
 
 /** systemd's news; the watch that holds it up stands in `held`. */
 export async function watchSystem(
-  { root, signal, tell }: SourceContext,
+  { root, signal, tell, fail }: SourceContext,
   held: (watch: LogindWatch) => void,
 ): Promise<LifecycleSource> {
   const kinds = ['shutdown', 'sleep'] as const;
   if (root !== '/') return absent(kinds, `${root} is not the running system: only that one shuts down`);
   try {
     const watch = await watchLogind(
-      ({ kind }) => tell(kind === 'sleep' ? { kind } : { kind, source: 'system', way: 'unknown', isRefused: false }),
+      {
+        tell: ({ kind }) =>
+          tell(kind === 'sleep' ? { kind } : { kind, source: 'system', way: 'unknown', isRefused: false }),
+        lost: fail,
+      },
       signal,
     );
     held(watch);
