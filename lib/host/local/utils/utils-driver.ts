@@ -79,15 +79,20 @@ export class UtilsDriver {
   }
 
   #handle(packet: Uint8Array): void {
-    const { type, body } = decodeIcMessage(packet, this.#bridge.node);
+    const message = readable(() => decodeIcMessage(packet, this.#bridge.node));
+    // Dropped unanswered, as by the kernel.
+    if (message === null) return;
+    const { type, body } = message;
     if (type === IcType.negotiate) this.#negotiate(packet, body);
     else if (type === this.#bridge.type && this.#choice) this.#ask(packet, body, this.#choice.message);
   }
 
   #negotiate(packet: Uint8Array, body: Uint8Array): void {
     const { frameworks, versions } = this.#bridge;
-    this.#choice = chooseVersions(decodeNegotiation(body), { frameworks, messages: versions });
-    const reply = encodeNegotiationReply(body, this.#choice);
+    // Versions that are not there match nothing.
+    this.#choice = readable(() => chooseVersions(decodeNegotiation(body), { frameworks, messages: versions }));
+    const reply = readable(() => encodeNegotiationReply(body, this.#choice));
+    if (reply === null) return;
     this.#reply(packet, {
       status: IcStatus.done,
       body: reply,
@@ -111,11 +116,7 @@ export class UtilsDriver {
 
   /** What the kernel can't pass on fails. */
   #passOn(body: Uint8Array, version: number): BridgedRequest | IcReply {
-    try {
-      return this.#bridge.request(body, version);
-    } catch {
-      return { status: IcStatus.failed };
-    }
+    return readable(() => this.#bridge.request(body, version)) ?? { status: IcStatus.failed };
   }
 
   /** A message of the opener. Answers to what nobody waits for any more are dropped. */
@@ -132,11 +133,7 @@ export class UtilsDriver {
   }
 
   #replyOf(request: BridgedRequest, message: Uint8Array): IcReply {
-    try {
-      return request.reply(message);
-    } catch {
-      return { status: IcStatus.failed };
-    }
+    return readable(() => request.reply(message)) ?? { status: IcStatus.failed };
   }
 
   #onOpenerGone(): void {
@@ -155,5 +152,14 @@ export class UtilsDriver {
 
   #reply(packet: Uint8Array, reply: IcReply): void {
     this.#channel.deliver(encodeIcReply(packet, reply));
+  }
+}
+
+/** What a codec reads; null for what is none of its messages. */
+function readable<T>(decode: () => T): T | null {
+  try {
+    return decode();
+  } catch {
+    return null;
   }
 }
