@@ -16,7 +16,15 @@
 
 import { outOfRange } from '../errors.js';
 import { KvpOperation } from './kvp.js';
-import { familyNumber, type IpFamily, ipFamilies, type KvpIpInfo } from './kvp-ip-types.js';
+import {
+  familyNumber,
+  familyOfNumber,
+  type IpFamily,
+  ipLists,
+  joinEntries,
+  type KvpIpInfo,
+  splitEntries,
+} from './kvp-ip-types.js';
 import { protocolViolation, putUint, viewOf } from './wire-fields.js';
 
 /** Bytes of every message. */
@@ -39,7 +47,6 @@ const ip = {
 } as const;
 const familyOffset = 260;
 const dhcpOffset = 261;
-const lists = ['addresses', 'subnets', 'gateways', 'dnsServers'] as const;
 const textType = 1;
 const lastPool = 4;
 
@@ -203,25 +210,15 @@ function putField(message: Uint8Array, { offset, bytes }: Field, text: string, n
 }
 
 function getFamily(message: Uint8Array): IpFamily {
-  const number = message[familyOffset] ?? 0;
-  const family: IpFamily | undefined = ipFamilies[number];
-  if (family === undefined) throw protocolViolation('kvp', `address family ${number}`, { family: number });
-  return family;
+  return familyOfNumber(message[familyOffset] ?? 0);
 }
 
 function getIpInfo(message: Uint8Array): KvpIpInfo {
-  const list = (name: (typeof lists)[number]): string[] =>
-    getField(message, ip[name])
-      .split(';')
-      .filter((entry) => entry !== '');
   return {
     adapterId: getField(message, ip.adapterId),
     family: getFamily(message),
     isDhcp: message[dhcpOffset] !== 0,
-    addresses: list('addresses'),
-    subnets: list('subnets'),
-    gateways: list('gateways'),
-    dnsServers: list('dnsServers'),
+    ...splitEntries((name) => getField(message, ip[name])),
     origins: [],
   };
 }
@@ -230,5 +227,5 @@ function putIpInfo(message: Uint8Array, info: KvpIpInfo): void {
   putField(message, ip.adapterId, info.adapterId, 'adapterId');
   message[familyOffset] = familyNumber(info.family);
   message[dhcpOffset] = info.isDhcp ? 1 : 0;
-  for (const name of lists) putField(message, ip[name], info[name].join(';'), name);
+  for (const name of ipLists) putField(message, ip[name], joinEntries(name, info[name]), name);
 }

@@ -7,12 +7,11 @@
 // Until 4.0, offsets in the body: 2 adapter id u16[128], 258 u8 family, 259 u8 DHCP, 260 addresses u16[1024],
 // 2308 subnets u16[1024], 4356 gateways u16[512], 5380 DNS servers u16[1024].
 
-import { invalidType, invalidValue } from '../errors.js';
 import { type IcVersion, icVersion } from './ic.js';
 import { getText, putText } from './ic-text.js';
 import { decodeBinaryIpInfo, encodeBinaryIpInfo } from './kvp-ip-binary.js';
-import { familyNumber, type IpFamily, ipFamilies, type KvpIpInfo } from './kvp-ip-types.js';
-import { needBytes, protocolViolation, viewOf } from './wire-fields.js';
+import { familyNumber, familyOfNumber, ipLists, joinEntries, type KvpIpInfo, splitEntries } from './kvp-ip-types.js';
+import { needBytes, viewOf } from './wire-fields.js';
 
 export type { IpFamily, IpOrigin, KvpIpInfo } from './kvp-ip-types.js';
 
@@ -30,7 +29,6 @@ const field = {
 } as const;
 const familyOffset = 258;
 const dhcpOffset = 259;
-const lists = ['addresses', 'subnets', 'gateways', 'dnsServers'] as const;
 
 /** Writes the information over a body of {@link ipInfoBodyBytes}, but for its operation. @throws TypeError, RangeError */
 export function encodeIpInfo(body: Uint8Array, info: KvpIpInfo, version: IcVersion): void {
@@ -41,36 +39,18 @@ export function encodeIpInfo(body: Uint8Array, info: KvpIpInfo, version: IcVersi
   putText(body, field.adapterId.offset, field.adapterId.bytes, info.adapterId, 'adapterId');
   body[familyOffset] = familyNumber(info.family);
   body[dhcpOffset] = info.isDhcp ? 1 : 0;
-  for (const name of lists) {
-    const list = info[name];
-    if (!Array.isArray(list)) throw invalidType(name, 'an array of strings', list);
-    for (const entry of list) {
-      if (typeof entry !== 'string' || entry === '' || entry.includes(';'))
-        throw invalidValue(name, 'must hold texts without semicolons', entry);
-    }
-    putText(body, field[name].offset, field[name].bytes, list.join(';'), name);
-  }
+  for (const name of ipLists) putText(body, field[name].offset, field[name].bytes, joinEntries(name, info[name]), name);
 }
 
 /** The information in a body. @throws VmbusError ERR_VMBUS_PROTOCOL */
 export function decodeIpInfo(body: Uint8Array, version: IcVersion): KvpIpInfo {
   if (version >= binaryIpVersion) return decodeBinaryIpInfo(body);
   needBytes(viewOf(body), ipInfoBodyBytes, 'kvp', 'IP information');
-  const number = body[familyOffset] ?? 0;
-  const family: IpFamily | undefined = ipFamilies[number];
-  if (family === undefined) throw protocolViolation('kvp', `address family ${number}`, { family: number });
-  const list = (name: (typeof lists)[number]): string[] =>
-    getText(body, field[name].offset, field[name].bytes)
-      .split(';')
-      .filter((entry) => entry !== '');
   return {
     adapterId: getText(body, field.adapterId.offset, field.adapterId.bytes),
-    family,
+    family: familyOfNumber(body[familyOffset] ?? 0),
     isDhcp: body[dhcpOffset] !== 0,
-    addresses: list('addresses'),
-    subnets: list('subnets'),
-    gateways: list('gateways'),
-    dnsServers: list('dnsServers'),
+    ...splitEntries((name) => getText(body, field[name].offset, field[name].bytes)),
     origins: [],
   };
 }

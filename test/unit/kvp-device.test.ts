@@ -139,6 +139,20 @@ describe('an answer', () => {
       encodeKvpDeviceReply(enumerate, { status: 0, entry: { key, value } });
     assert.throws(entry('k'.repeat(512), ''), { code: 'ERR_OUT_OF_RANGE' });
     assert.throws(entry('', 'ü'.repeat(1024)), { code: 'ERR_OUT_OF_RANGE' });
+    const request = message([0, [6]]);
+    const info = {
+      adapterId: 'a',
+      family: 'ipv4',
+      isDhcp: false,
+      subnets: [],
+      gateways: [],
+      dnsServers: [],
+      origins: [],
+    } as const;
+    for (const addresses of [['10.0.0.1;10.0.0.2'], ['']])
+      assert.throws(() => encodeKvpDeviceReply(request, { status: 0, info: { ...info, addresses } }), {
+        code: 'ERR_INVALID_ARG_VALUE',
+      });
     assert.doesNotThrow(entry('k'.repeat(511), 'v'.repeat(2047)));
   });
 

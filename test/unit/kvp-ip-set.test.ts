@@ -189,4 +189,24 @@ describe('setting addresses below another root', () => {
     await undoIpInfo('eth0', { root });
     assert.equal(readFileSync(file, 'utf8'), 'the owner’s\n');
   });
+
+  it('takes back what two programs were told', async () => {
+    const first = await setIpInfo(change, { root, manager: 'netplan' });
+    const second = await setIpInfo(change, { root, manager: 'networkd' });
+    await undoIpInfo('eth0', { root });
+    assert.deepEqual([existsSync(first.file.path), existsSync(second.file.path)], [false, false]);
+  });
+
+  it('believes no record that somebody else could have written, and none that names files or commands', async () => {
+    const record = put('var/lib/hyperv/.vmbus-ip-eth0.json', '{"netplan":"evil"}');
+    const hint = { code: 'ERR_VMBUS_SYSTEM', path: record };
+    chmodSync(record, 0o666);
+    await assert.rejects(undoIpInfo('eth0', { root }), hint);
+    chmodSync(record, 0o600);
+    for (const text of ['{"plan":{"commands":[["reboot"]]}}', '{"netplan":7}', '[]', '{']) {
+      writeFileSync(record, text);
+      await assert.rejects(undoIpInfo('eth0', { root }), hint);
+    }
+    await assert.rejects(undoIpInfo('../../eth0', { root }), { code: 'ERR_INVALID_ARG_VALUE' });
+  });
 });

@@ -5,12 +5,13 @@
 // Called by: cycle.ts, recover.ts. Written before anything is frozen and removed when all is thawed, so that it never waits for a
 // frozen disk.
 
-import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ownIdentity, type ProcessIdentity } from '../../bus/binding/process-identity.js';
 import { checkOurs, isTrusted, makeOurs } from '../../bus/binding/record-folder.js';
 import { listFolder } from '../../bus/read/attributes.js';
 import { under } from '../../bus/root.js';
+import { replaceFile } from '../replace-file.js';
 
 /** A step that was begun. */
 export interface BegunStep {
@@ -45,8 +46,7 @@ export class CycleRecordFile {
   write(begun: readonly BegunStep[]): void {
     const record: CycleRecord = { version: 1, process: ownIdentity(), begun };
     prepareFolder(this.#root);
-    writeFileSync(`${this.#path}.new`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${this.#path}.new`, this.#path);
+    replaceFile(this.#path, JSON.stringify(record), 0o600);
     this.#isWritten = true;
   }
 

@@ -3,12 +3,12 @@
 // Carries a plan out: writes whole files under another name and puts them in their places, and removes. Runs nothing.
 // Called by scripts and `hv service`.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { under } from '../../bus/root.js';
 import { errorCode, errorNumber } from '../../bus/system-error.js';
 import { checkObject } from '../../check.js';
 import { invalidType, VmbusError } from '../../errors.js';
+import { replaceFile } from '../replace-file.js';
 import { lookAt } from './installed-file.js';
 import { type FullStep, fullSteps } from './plan.js';
 import type { UnitPlan, UnitStep } from './types.js';
@@ -41,20 +41,11 @@ function carryOut(root: string, step: FullStep): boolean {
     return false;
   try {
     if (step.kind === 'remove') rmSync(file);
-    else put(file, step.text ?? '', step.mode);
+    else replaceFile(file, step.text ?? '', step.mode);
     return true;
   } catch (error) {
     throw writeError(error, file);
   }
-}
-
-/** A crash leaves the old file or the new one, and at worst a `.new` beside it that nothing reads. */
-function put(file: string, text: string, mode: number): void {
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
-  const fresh = `${file}.new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, text, { mode, flag: 'wx' });
-  renameSync(fresh, file);
 }
 
 function writeError(cause: unknown, file: string): VmbusError {

@@ -11,7 +11,7 @@ import { VmbusError } from '../../../errors.js';
 import type { KvpIpChange } from '../daemon/types.js';
 import { ifupdownFile, netplanFile, networkdFile, networkManagerFile } from './render.js';
 import { checkedSettings } from './settings.js';
-import type { IpPlan, IpSettings, NetworkManagerName } from './types.js';
+import type { IpPlace, IpPlan, IpSettings, NetworkManagerName } from './types.js';
 
 /** Names of the programs, in the order in which they are looked for. */
 export const networkManagerNames: readonly NetworkManagerName[] = [
@@ -96,14 +96,15 @@ export function findNetworkManager(root: string): NetworkManagerName {
  */
 export function planIpChange(root: string, manager: NetworkManagerName, change: KvpIpChange): IpPlan {
   const settings = checkedSettings(change.interface, change.info);
-  const { file, mode, render, commands } = managers[manager];
+  const place = ipPlace(root, manager, settings.interface);
   if (manager === 'ifupdown') checkInterfaces(root, change.interface);
-  return {
-    manager,
-    interface: settings.interface,
-    file: { path: path.join(root, file(settings.interface)), content: render(settings), mode },
-    commands: commands(settings.interface),
-  };
+  return { ...place, file: { ...place.file, content: managers[manager].render(settings) } };
+}
+
+/** Where a program is told of an interface's addresses, and how it is told that they changed. */
+export function ipPlace(root: string, manager: NetworkManagerName, name: string): IpPlace {
+  const { file, mode, commands } = managers[manager];
+  return { manager, interface: name, file: { path: path.join(root, file(name)), mode }, commands: commands(name) };
 }
 
 /** Two stanzas of one interface add up, so one that somebody else wrote has to go first; and ours has to be read. */

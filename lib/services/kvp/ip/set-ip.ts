@@ -2,18 +2,20 @@
 //
 // Sets addresses as a plan has it, and takes everything back when that fails; what was there before is kept, for whoever wants
 // it back later.
-// Called by scripts and `hv kvp serve`. Calls plan.ts.
+// Called by scripts and `hv kvp serve`. Calls plan.ts, before.ts.
 
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 import { resolveRoot } from '../../../bus/root.js';
 import { VmbusError } from '../../../errors.js';
+import { replaceFile } from '../../replace-file.js';
 import type { KvpIpChange } from '../daemon/types.js';
-import { findNetworkManager, planIpChange } from './plan.js';
-import type { IpPlan, NetworkManagerName } from './types.js';
+import { beforePath, forgetBefore, readBefore, rememberBefore } from './before.js';
+import { findNetworkManager, ipPlace, planIpChange } from './plan.js';
+import { checkInterfaceName } from './settings.js';
+import type { IpPlace, IpPlan, NetworkManagerName } from './types.js';
 
 const execute = promisify(execFile);
 
@@ -32,14 +34,6 @@ export interface SetIpOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What is needed to take a change back. */
-interface Before {
-  readonly plan: Omit<IpPlan, 'file'> & { readonly file: { readonly path: string } };
-  /** Null where there was no file. */
-  readonly content: string | null;
-  readonly mode: number;
-}
-
 /**
  * Gives an interface the addresses that a host wants: writes one file of the program that sets up the network here, and lets
  * it go to work. When that fails, the file is put back as it was and the program told again.
@@ -51,74 +45,51 @@ export async function setIpInfo(change: KvpIpChange, options: SetIpOptions = {})
   const root = resolveRoot(options.root);
   const plan = planIpChange(root, options.manager ?? findNetworkManager(root), change);
   if (options.dryRun) return plan;
-  const before = remember(root, plan);
-  putFile(plan.file);
+  const before = contentOf(plan.file.path);
+  rememberBefore(root, plan, before);
+  replaceFile(plan.file.path, plan.file.content, plan.file.mode);
   try {
     await runAll(root, plan, options.signal);
     return plan;
   } catch (error) {
-    putBack(before);
+    putBack(plan, before);
     await runAll(root, plan).catch(() => undefined);
     throw error;
   }
 }
 
 /**
- * Takes back the last change of an interface's addresses.
- * @throws VmbusError ERR_VMBUS_NO_KEY where there is none; ERR_VMBUS_SYSTEM
+ * Takes back all changes of an interface's addresses.
+ * @throws VmbusError ERR_VMBUS_NO_KEY where there is none; ERR_VMBUS_SYSTEM; TypeError ERR_INVALID_ARG_VALUE for what is no
+ * interface's name
  * @category Key-value pairs
  */
 export async function undoIpInfo(name: string, options: Pick<SetIpOptions, 'root' | 'signal'> = {}): Promise<void> {
+  checkInterfaceName(name);
   const root = resolveRoot(options.root);
-  const file = recordPath(root, name);
-  if (!existsSync(file)) {
+  const before = readBefore(root, name);
+  if (before === null) {
     throw new VmbusError('ERR_VMBUS_NO_KEY', `the addresses of ${name} were not set by this program`, {
-      path: file,
+      path: beforePath(root, name),
       hint: `see what it has: ip address show dev ${name}`,
     });
   }
-  const before = JSON.parse(readFileSync(file, 'utf8')) as Before;
-  putBack(before);
-  rmSync(file);
-  await runAll(root, before.plan, options.signal);
+  const places = [...before].map(([manager, content]) => ({ place: ipPlace(root, manager, name), content }));
+  for (const { place, content } of places) putBack(place, content);
+  forgetBefore(root, name);
+  for (const { place } of places) await runAll(root, place, options.signal);
 }
 
-const recordPath = (root: string, name: string): string =>
-  path.join(root, 'var/lib/hyperv', `.vmbus-ip-${path.basename(name)}.json`);
-
-/** Of several changes the state before the first is kept. */
-function remember(root: string, { file, ...plan }: IpPlan): Before {
-  const wasThere = existsSync(file.path);
-  const before: Before = {
-    plan: { ...plan, file: { path: file.path } },
-    content: wasThere ? readFileSync(file.path, 'utf8') : null,
-    mode: file.mode,
-  };
-  const record = recordPath(root, plan.interface);
-  if (!existsSync(record)) putFile({ path: record, content: JSON.stringify(before), mode: 0o600 });
-  return before;
+function contentOf(file: string): string | null {
+  return existsSync(file) ? readFileSync(file, 'utf8') : null;
 }
 
-function putBack({ plan, content, mode }: Before): void {
-  if (content === null) rmSync(plan.file.path, { force: true });
-  else putFile({ path: plan.file.path, content, mode });
+function putBack({ file }: IpPlace, content: string | null): void {
+  if (content === null) rmSync(file.path, { force: true });
+  else replaceFile(file.path, content, file.mode);
 }
 
-/** The whole file or none of it. */
-function putFile({ path: file, content, mode }: IpPlan['file']): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  const staged = `${file}.vmbus-${process.pid}`;
-  try {
-    writeFileSync(staged, content, { mode, flag: 'wx' });
-    chmodSync(staged, mode);
-    renameSync(staged, file);
-  } catch (error) {
-    rmSync(staged, { force: true });
-    throw error;
-  }
-}
-
-async function runAll(root: string, { commands }: Pick<IpPlan, 'commands'>, signal?: AbortSignal): Promise<void> {
+async function runAll(root: string, { commands }: IpPlace, signal?: AbortSignal): Promise<void> {
   // The programs know this machine's files alone.
   if (root !== '/') return;
   for (const [program = '', ...words] of commands) {

@@ -12,9 +12,14 @@ import type { IpAddress, IpSettings } from './types.js';
 /** As the kernel has them (dev_valid_name), less what means something to a shell or in a file of settings. */
 const interfaceName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/;
 
+/** @throws TypeError ERR_INVALID_ARG_VALUE for what can be no interface's name */
+export function checkInterfaceName(name: string): void {
+  if (!interfaceName.test(name)) throw invalidValue('interface', 'must be the name of an interface', name);
+}
+
 /** @throws TypeError ERR_INVALID_ARG_VALUE, which names what is wrong */
 export function checkedSettings(name: string, info: KvpIpInfo): IpSettings {
-  if (!interfaceName.test(name)) throw invalidValue('interface', 'must be the name of an interface', name);
+  checkInterfaceName(name);
   const { addresses, subnets } = info;
   const settings: IpSettings = {
     interface: name,

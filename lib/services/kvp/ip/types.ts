@@ -22,12 +22,17 @@ export interface IpSettings {
   readonly dnsServers: readonly string[];
 }
 
-/** How one of the programs is told. */
-export interface IpPlan {
+/** Where one of the programs is told. */
+export interface IpPlace {
   readonly manager: NetworkManagerName;
   readonly interface: string;
   /** The one file that is written; other files of the program stay as they are. */
-  readonly file: { readonly path: string; readonly content: string; readonly mode: number };
+  readonly file: { readonly path: string; readonly mode: number };
   /** Run one after the other, once the file is there; and again when it was taken back. */
   readonly commands: readonly (readonly string[])[];
+}
+
+/** What it is told. */
+export interface IpPlan extends IpPlace {
+  readonly file: IpPlace['file'] & { readonly content: string };
 }
