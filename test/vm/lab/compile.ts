@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Compiles the lab's own C sources with this machine's compiler, once for each state of them.
-// Called by hosted/. The result runs in the guests too, whose C library is at least as new as any that cc knows here.
+// Called by machine.ts and hosted/. The result runs in the guests too, whose C library is at least as new as any that cc knows here.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { buildFile } from './cache.js';
 import { fingerprint } from './image-builder.js';
 import { LabUnavailable } from './provision.js';
 
 const WARNINGS = ['-Wall', '-Wextra', '-Wshadow', '-Werror'];
+
+/** Flags of an object that is preloaded into QEMU. */
+export const PRELOADED = ['-shared', '-fPIC', '-fvisibility=hidden'];
+
+/** A source of the lab, by its place below test/vm. */
+export const labSource = (name: string): string => fileURLToPath(new URL(`../../../test/vm/${name}`, import.meta.url));
 
 function compilerVersion(): string {
   try {

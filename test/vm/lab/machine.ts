@@ -2,6 +2,7 @@
 // Chooses and describes the machine of a run: the guest on this machine's KVM, or inside an emulated outer machine.
 // Called by lab.ts. Calls qemu-arguments.ts and image-builder.ts.
 import { spawnSync } from 'node:child_process';
+import { compiled, labSource, PRELOADED } from './compile.js';
 import { suiteGuest } from './guest-contents.js';
 import { type GuestImage, guestImage, guestImageFile, OUTER_PLACES, outerImageFile } from './image-builder.js';
 import type { Kernel } from './kernel.js';
@@ -55,6 +56,11 @@ export function hyperVByKvm(qemuTree: string): { accepted: boolean; reason: stri
   return { accepted: false, reason: (stderr || String(error)).trim().split('\n')[0] ?? '' };
 }
 
+/** The QEMU that emulates the outer machine, with its VMRUN mended. Compiles what mends it. */
+export function emulator({ cache, qemuTree }: Pick<Lab, 'cache' | 'qemuTree'>): string[] {
+  return qemuInTree(qemuTree, compiled(cache, 'emulator', labSource('emulator'), PRELOADED));
+}
+
 // Ports of the guest. `out`: the job in, what its command prints out. `ctl`: progress lines and the exit status. `report`:
 // what the command tells the lab, byte by byte. `qmp`: the monitor of the guest's own QEMU.
 
@@ -100,5 +106,5 @@ function nestedMachine(lab: Lab, guest: GuestImage, size: Required<GuestSize>): 
     monitor: backendOf('monitor'),
     ports: { out: backendOf('out'), ctl: backendOf('ctl'), report: backendOf('report'), con: backendOf('con') },
   });
-  return { command: [...qemuInTree(qemuTree), ...outer], isSlow: true };
+  return { command: [...emulator(lab), ...outer], isSlow: true };
 }

@@ -2,16 +2,13 @@
 // The machine of a hosted guest: QEMU's command line on this machine's KVM, or inside an emulated outer machine.
 // Called by boot-hosted.ts. Calls qemu-arguments.ts, image-builder.ts and compile.ts.
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { replaceFile, touch } from '../cache.js';
-import { compiled } from '../compile.js';
+import { compiled, labSource, PRELOADED } from '../compile.js';
 import { type Extras, hostedGuest } from '../guest-contents.js';
 import { guestImage, guestImageFile, OUTER_PLACES, outerImageFile } from '../image-builder.js';
-import { type Lab, OUTER_MEMORY_MIB } from '../machine.js';
+import { emulator, type Lab, OUTER_MEMORY_MIB } from '../machine.js';
 import { guestArguments, outerArguments, qemuInTree, SHARED_MEMORY_FILE } from '../qemu-arguments.js';
 import { windowParameters, windowTable } from './memory-window.js';
-
-const source = (name: string): string => fileURLToPath(new URL(`../../../../test/vm/${name}`, import.meta.url));
 
 /** Descriptors of the QEMU process on this machine; the process and its command line agree on them here. */
 export const HOSTED_SOCKETS = { monitor: 3, ctl: 4, console: 5, con: 6, agent: 7 } as const;
@@ -43,8 +40,8 @@ export interface HostedCommand {
 
 /** Compiles and builds what is missing. */
 export function hostedCommand(lab: Lab, extras: Extras, size: HostedSize): HostedCommand {
-  const shim = compiled(lab.cache, 'shim', source('shim'), ['-shared', '-fPIC', '-fvisibility=hidden']);
-  const agent = compiled(lab.cache, 'agent', source('guest/agent.c'), ['-static']);
+  const shim = compiled(lab.cache, 'shim', labSource('shim'), PRELOADED);
+  const agent = compiled(lab.cache, 'agent', labSource('guest/agent.c'), ['-static']);
   const image = guestImage(hostedGuest(lab.qemuTree, lab.kernel, agent, extras));
   return lab.mode === 'direct' ? direct(lab, image, shim, size) : nested(lab, image, shim, size);
 }
@@ -124,5 +121,5 @@ function nested(lab: Lab, image: Image, shim: string, size: HostedSize): HostedC
     },
     ...(sharesMemory ? { shared: { file: MEMORY_FILE, mebibytes: memoryFileMiB } } : {}),
   });
-  return { command: [...qemuInTree(qemuTree), ...outer], env: {}, memoryFileMiB };
+  return { command: [...emulator(lab), ...outer], env: {}, memoryFileMiB };
 }
