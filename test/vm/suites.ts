@@ -45,6 +45,7 @@ export const SUITES: readonly Suite[] = [
     timeoutSeconds: 240,
   },
   { name: 'services', kernels: KERNEL_NAMES, boot: 'hosted', size: 'quick' },
+  { name: 'pauses', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'pairs', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'lifecycle', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'uio', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },

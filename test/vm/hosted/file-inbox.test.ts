@@ -26,9 +26,16 @@ let world: HostWorld;
 let receiver: ReturnType<typeof serve>;
 
 before(async () => {
-  world = await bootWorld({ devices: [files], modules: [hasDevice ? 'hv_utils' : 'uio_hv_generic'], node: true });
+  world = await bootWorld({
+    devices: [files],
+    modules: [hasDevice ? 'hv_utils' : 'uio_hv_generic'],
+    node: true,
+    memoryMiB: isFullSize ? 1024 : 512,
+  });
   await world.machine.put(await projectFiles());
-  await sh('mkdir -p /tmp/inbox /tmp/small && mount -t tmpfs -o size=256k tmpfs /tmp/small');
+  await sh(
+    'mkdir -p /tmp/inbox /tmp/small && mount -t tmpfs -o size=96m tmpfs /tmp/inbox && mount -t tmpfs -o size=256k tmpfs /tmp/small',
+  );
   receiver = serve('--into /tmp/inbox=0604 --into /tmp/small --overwrite --create-folders --fsync --wait');
   await files.ready(patient);
 });

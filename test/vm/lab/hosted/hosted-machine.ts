@@ -167,6 +167,12 @@ export class HostedMachine implements AsyncDisposable {
     return this.#process.ended.then(() => this.#process.ending);
   }
 
+  /** Holds all processors, as a snapshot does; they go on where they were. */
+  async pauseOnce(): Promise<void> {
+    await this.#process.monitor.execute('stop');
+    await this.#process.monitor.execute('cont');
+  }
+
   /** Ends QEMU at once. */
   async close(): Promise<void> {
     this.#link?.destroy();
