@@ -69,8 +69,8 @@ Napi::Value OpenFrames(const Napi::CallbackInfo& info) {
   if (entry->owner() != owner) return arguments.Number(-EINVAL);
   std::shared_ptr<os::FrameBuffers> buffers = owner->lease().Frames();
   if (buffers == nullptr) return arguments.Number(-ENODATA);
-  const int32_t handle = state.frames.Add(std::make_shared<FrameEntry>(
-      entry->share(), std::move(buffers), static_cast<int>(*relid)));
+  const int32_t handle = state.frames.Add(
+      std::make_shared<FrameEntry>(entry->share(), std::move(buffers), static_cast<int>(*relid)));
   return arguments.Number(handle == 0 ? -EMFILE : handle);
 }
 

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "../os/doorbell.h"
-#include "../os/node_handshake.h"
 #include "../os/lease.h"
+#include "../os/node_handshake.h"
 #include "../os/status.h"
 #include "arguments.h"
 #include "env_state.h"

@@ -14,7 +14,7 @@ namespace vmbus::core {
 namespace {
 
 constexpr uint32_t kTransferHeaderBytes = 8;  // set id, a flag, count
-constexpr uint32_t kRangeBytes = 8;   // byte count, byte offset
+constexpr uint32_t kRangeBytes = 8;           // byte count, byte offset
 
 template <class T>
 T Load(const std::byte* place) {

@@ -61,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const core::TransferCounts& counts = reader.counts();
   Require(counts.frames + counts.controls == seen, "counted once each");
-  const uint64_t broken = counts.broken_packets + counts.broken_ranges + counts.broken_messages +
-                          counts.coalesced;
+  const uint64_t broken =
+      counts.broken_packets + counts.broken_ranges + counts.broken_messages + counts.coalesced;
   Require(reader.good() == (broken == 0), "good only if nothing was broken");
   return 0;
 }

@@ -148,11 +148,11 @@ bool FrameQueue::TakeLeft(core::FrameSink* sink) {
     const size_t headers = size_t{(flags >> 16) - core::kDescriptorUnits} * core::kUnitBytes;
     const std::span<const std::byte> drained(drained_);
     const auto at = static_cast<size_t>(numbers[2]);
-    const Row row{static_cast<uint32_t>(numbers[0]), flags & 0xffff,
-                  uint64_t{static_cast<uint32_t>(numbers[5])} << 32 |
-                      static_cast<uint32_t>(numbers[4]),
-                  drained.subspan(at - headers, headers),
-                  drained.subspan(at, static_cast<size_t>(numbers[3]))};
+    const Row row{
+        static_cast<uint32_t>(numbers[0]), flags & 0xffff,
+        uint64_t{static_cast<uint32_t>(numbers[5])} << 32 | static_cast<uint32_t>(numbers[4]),
+        drained.subspan(at - headers, headers),
+        drained.subspan(at, static_cast<size_t>(numbers[3]))};
     if (!TakePacket(row, sink)) return false;
   }
   return true;
@@ -169,8 +169,8 @@ bool FrameQueue::TakePacket(const Row& row, core::FrameSink* sink) {
 
 bool FrameQueue::TakeTransfer(const Row& row, core::FrameSink* sink) {
   if (!std::exchange(in_transfer_, true)) {
-    const bool carries = row.payload.size() >= sizeof(uint32_t) &&
-                         Load(row.payload.data()) == kNvspPacket;
+    const bool carries =
+        row.payload.size() >= sizeof(uint32_t) && Load(row.payload.data()) == kNvspPacket;
     reader_.Begin(carries ? row.header : std::span<const std::byte>(), terms_.rules);
   }
   {
@@ -197,8 +197,8 @@ bool FrameQueue::CopyPacket(const Row& row, core::FrameSink* sink) {
 }
 
 void FrameQueue::TakeCompletion(const Row& row) {
-  const bool whole = row.payload.size() >= 2 * sizeof(uint32_t) &&
-                     Load(row.payload.data()) == kNvspPacketComplete;
+  const bool whole =
+      row.payload.size() >= 2 * sizeof(uint32_t) && Load(row.payload.data()) == kNvspPacketComplete;
   if (!whole || terms_.pool == nullptr || !terms_.pool->Complete(relid_, row.id)) {
     counts_.stray += 1;
     return;
@@ -250,8 +250,8 @@ int32_t FrameQueue::Send(std::span<const OutgoingFrame> frames) {
     count += 1;
   }
   if (count == 0) return frames.empty() ? 0 : kTooLarge;
-  const uint32_t taken = terms_.pool->Take(relid_, SectionPool::Purpose::kFrames,
-                                           std::span(ids_).first(count));
+  const uint32_t taken =
+      terms_.pool->Take(relid_, SectionPool::Purpose::kFrames, std::span(ids_).first(count));
   if (taken == 0) {
     counts_.full += 1;
     return 0;
@@ -267,8 +267,8 @@ int32_t FrameQueue::Send(std::span<const OutgoingFrame> frames) {
       const OutgoingFrame& frame = frames[i];
       const uint32_t header = core::PacketHeaderBytes(frame.info);
       const auto length = static_cast<uint32_t>(frame.bytes.size());
-      std::byte* section = stay.bytes().data() +
-                           size_t{SectionPool::SectionOf(ids_[i])} * terms_.section_bytes;
+      std::byte* section =
+          stay.bytes().data() + size_t{SectionPool::SectionOf(ids_[i])} * terms_.section_bytes;
       core::WritePacketHeader(section, frame.info, length);
       core::CopyBytes(section + header, frame.bytes.data(), length);
       Announce(i, ids_[i], header + length, kNvspData);

@@ -30,12 +30,12 @@ struct OutgoingFrame {
 };
 
 struct FrameCounts {
-  uint64_t packets = 0;        // of the host, in all
-  uint64_t completions = 0;    // given to the host
-  uint64_t completed = 0;      // of ours by the host: frames and control messages
-  uint64_t refused = 0;        // of those: with another status than success
-  uint64_t stray = 0;          // completions of the host that belong to nothing
-  uint64_t full = 0;           // sends that found no room
+  uint64_t packets = 0;      // of the host, in all
+  uint64_t completions = 0;  // given to the host
+  uint64_t completed = 0;    // of ours by the host: frames and control messages
+  uint64_t refused = 0;      // of those: with another status than success
+  uint64_t stray = 0;        // completions of the host that belong to nothing
+  uint64_t full = 0;         // sends that found no room
   uint64_t frames_sent = 0;
   uint64_t frame_bytes_sent = 0;
 };

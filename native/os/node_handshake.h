@@ -28,10 +28,10 @@ struct NodeBuffer {
 struct NodeHandshake {
   uint32_t magic;
   uint32_t version;
-  uint32_t page_bytes;   // page size that the rings are laid out for
-  uint32_t ring_bytes;   // both rings with their headers
-  int32_t monitor_id;    // -1: slow channel
-  NodeBuffer receive;    // both buffers or none
+  uint32_t page_bytes;  // page size that the rings are laid out for
+  uint32_t ring_bytes;  // both rings with their headers
+  int32_t monitor_id;   // -1: slow channel
+  NodeBuffer receive;   // both buffers or none
   NodeBuffer send;
   uint32_t reserved[3];  // 0
 };

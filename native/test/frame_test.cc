@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Frames out of transfer-pages packets, and headers of frames that are sent: golden bytes as hosts
-// write them, what a broken or hostile host may write, arenas that fill up, and the pool of
-// sections.
+// write them, what a broken or hostile host may write, arenas that fill up.
 // Run by: scripts/test-core.mjs.
 
 #include <cstring>
@@ -11,14 +10,12 @@
 
 #include "../core/rndis_packet.h"
 #include "../core/transfer_reader.h"
-#include "../os/section_pool.h"
 #include "check.h"
 
 namespace {
 
 using namespace vmbus::test;  // NOLINT: a test file
 using namespace vmbus::core;  // NOLINT: a test file
-using vmbus::os::SectionPool;
 
 using Bytes = std::vector<std::byte>;
 
@@ -277,10 +274,10 @@ void Hostile() {
       Check(!scene.reader.good(), "not good");
     });
   }
-  const Range ranges[] = {{104, 8 * Scene::kPiece},     {104, 8 * Scene::kPiece - 103},
-                          {104, 0xffffffff},            {0xffffffff, 0},
-                          {0xffffffff, 0xffffffff},     {Scene::kPiece + 1, 0},
-                          {0x80000000, 0x80000000},     {104, 0xffffff98}};
+  const Range ranges[] = {{104, 8 * Scene::kPiece}, {104, 8 * Scene::kPiece - 103},
+                          {104, 0xffffffff},        {0xffffffff, 0},
+                          {0xffffffff, 0xffffffff}, {Scene::kPiece + 1, 0},
+                          {0x80000000, 0x80000000}, {104, 0xffffff98}};
   for (const Range& range : ranges) {
     Test("a piece outside the buffer, or too large, is skipped; the one after it is not", [&] {
       Scene scene;
@@ -384,62 +381,11 @@ void Hostile() {
   });
 }
 
-void Sections() {
-  std::vector<uint64_t> ids(4096);
-  Test("sections are given once, and come back once", [&] {
-    SectionPool pool(10);
-    const uint32_t taken = pool.Take(1, SectionPool::Purpose::kControl, std::span(ids).first(10));
-
-    CheckEqual(taken, 10u, "all of them");
-    CheckEqual(pool.Take(1, SectionPool::Purpose::kControl, std::span(ids).subspan(10, 1)), 0u,
-               "none is left");
-    Check(pool.Complete(1, ids[3]), "back");
-    Check(!pool.Complete(1, ids[3]), "not twice");
-    CheckEqual(pool.free(), 1u, "one is free");
-  });
-  Test("an id of an earlier use frees nothing", [&] {
-    SectionPool pool(1);
-    CheckEqual(pool.Take(1, SectionPool::Purpose::kControl, std::span(ids).first(1)), 1u, "taken");
-    Check(pool.Complete(1, ids[0]), "back");
-    CheckEqual(pool.Take(1, SectionPool::Purpose::kControl, std::span(ids).subspan(1, 1)), 1u,
-               "taken again");
-
-    CheckEqual(SectionPool::SectionOf(ids[0]), SectionPool::SectionOf(ids[1]), "the same section");
-    Check(!pool.Complete(1, ids[0]), "the old id");
-    CheckEqual(pool.free(), 0u, "still taken");
-  });
-  Test("ids that were never given free nothing", [&] {
-    SectionPool pool(4);
-    CheckEqual(pool.Take(1, SectionPool::Purpose::kControl, std::span(ids).first(2)), 2u, "taken");
-    for (const uint64_t id : {uint64_t{0}, uint64_t{3}, SectionPool::kIdMark,
-                              SectionPool::kIdMark | 0xffffffff, ids[0] ^ SectionPool::kIdMark,
-                              ids[0] + 1, ids[0] + (uint64_t{1} << 32), ~uint64_t{0}}) {
-      Check(!pool.Complete(1, id), "a strange id");
-    }
-    Check(!pool.Complete(2, ids[0]), "another queue's");
-    CheckEqual(pool.free(), 2u, "as before");
-  });
-  Test("a queue with nothing under way always gets a section", [&] {
-    SectionPool pool(1000);
-    const uint32_t most = pool.Take(1, SectionPool::Purpose::kFrames, ids);
-
-    CheckEqual(most, 1000u - 128, "but for the reserve");
-    CheckEqual(pool.Take(1, SectionPool::Purpose::kFrames, ids), 0u, "it has to wait");
-    CheckEqual(pool.Take(2, SectionPool::Purpose::kFrames, std::span(ids).first(4)), 1u, "one");
-    CheckEqual(pool.Take(2, SectionPool::Purpose::kFrames, std::span(ids).first(4)), 0u,
-               "not two");
-    CheckEqual(pool.Take(1, SectionPool::Purpose::kControl, std::span(ids).first(4)), 4u,
-               "control messages get through");
-    CheckEqual(pool.HeldBy(1), 1000u - 128 + 4, "held");
-  });
-}
-
 }  // namespace
 
 int main() {
   Golden();
   Many();
   Hostile();
-  Sections();
   return Summary();
 }
