@@ -39,8 +39,8 @@ export async function attachChannel(share: ChannelShare, options: AttachChannelO
   return new OpenedChannel(await attachShare(leases(), share, options), { parent: null, openedAt });
 }
 
-// The same without the face.
-async function attachShare(
+/** The same without the face, on a registry of the caller's. Not for scripts. @throws see {@link attachChannel} */
+export async function attachShare(
   registry: LeaseRegistry,
   share: ChannelShare,
   options: AttachChannelOptions,
@@ -93,7 +93,8 @@ function handleOf(lease: Lease, share: ChannelShare): number {
   throw reasonOfStatus(share, binding, 0, handle).error;
 }
 
-function checkShare(share: unknown): asserts share is ChannelShare {
+/** @throws TypeError ERR_INVALID_ARG_TYPE */
+export function checkShare(share: unknown): asserts share is ChannelShare {
   if (typeof share === 'object' && share !== null) {
     const { token, claim, ticket, device, relid, ringFile, monitorId, nodePath, isPolled } =
       share as Partial<ChannelShare>;

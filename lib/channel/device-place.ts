@@ -75,7 +75,12 @@ export class DevicePlace {
 
   /** Whether the channel is the device's primary one. */
   isPrimary(relid: number): boolean {
-    return numberIn(`${this.path}/channels/${relid}/subchannel_id`) === 0;
+    return this.subchannelIndex(relid) === 0;
+  }
+
+  /** Index that the host gave the channel, 0 for the primary one; null while the kernel does not show it. */
+  subchannelIndex(relid: number): number | null {
+    return numberIn(`${this.path}/channels/${relid}/subchannel_id`);
   }
 
   /** Whether interrupts of subchannels must stay off on this kernel. */

@@ -28,6 +28,23 @@ export type {
   UnballoonNews,
 } from './memory.js';
 export { openMemory, readMemoryFigures, serveMemory } from './memory.js';
+export type {
+  AttachedNicQueue,
+  FrameBatch,
+  Nic,
+  NicEvent,
+  NicInspection,
+  NicLink,
+  NicOptions,
+  NicQueueShare,
+  NicQueueStats,
+  NicStats,
+  ReceivedChecksum,
+  ReceivedFrame,
+  SendFrameOptions,
+  VlanTag,
+} from './netvsc.js';
+export { attachNicQueue, openNic } from './netvsc.js';
 export type { ServiceState } from './service-device.js';
 export * from './shutdown.js';
 export * from './timesync.js';

@@ -30,8 +30,6 @@ import type { HostChannel, HostEvent, HostedDevice, HostTrouble, Provider, Simul
 
 /** How often attributes of open devices are brought up to date. */
 const refreshMs = 250;
-/** Where the kernel begins to count handles of shared memory (0xE1E10). */
-const firstGpadl = 925_200;
 
 /**
  * A host and the folder it serves. Keeps the process alive until closed, unless {@link unref} is called.
@@ -54,7 +52,8 @@ export class SimulatedHost implements AsyncDisposable {
   #refreshTimer: NodeJS.Timeout | null = null;
   #keepAlive: NodeJS.Timeout | null = null;
   #lastCpu = 0;
-  #nextGpadl = firstGpadl;
+  /** Where the kernel begins to count, 0xE1E10. */
+  #nextGpadl = 925_200;
   #isClosed = false;
 
   /** Makes the root folder; nothing is served before {@link start}. @throws TypeError, VmbusError ERR_VMBUS_SYSTEM */

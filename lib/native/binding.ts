@@ -11,7 +11,10 @@ import type { FileLockFunctions } from './file-lock-functions.js';
 import type { FrameFunctions } from './frame-functions.js';
 import type { GuestMemoryFunctions } from './guest-memory-functions.js';
 import type { InboxFunctions } from './inbox-functions.js';
+import type { OpenPlan } from './open-plan.js';
 import type { ServiceFunctions } from './service-functions.js';
+
+export type { BufferPlan, OpenPlan } from './open-plan.js';
 
 /** Version of this surface; an addon of another one is not used. */
 export const ABI = 2;
@@ -147,38 +150,6 @@ export const LeaseInspect = {
 
 /** What `awaitSpace` is given by whoever waits no more. Not 0: a packet without payload can wait for space, too. */
 export const NOTHING_AWAITED = -1;
-
-/** The two buffers of a device that has them, beside its rings: UIO maps 3 and 4. */
-export interface BufferPlan {
-  readonly receiveBytes: number;
-  /** Handle that the host knows it by. */
-  readonly receiveGpadl: number;
-  readonly sendBytes: number;
-  readonly sendGpadl: number;
-}
-
-/** What is to be mapped of a character device; a simulated node says it by itself and ignores this. */
-export interface OpenPlan {
-  /** Size of map 0, both rings with their headers, in bytes. */
-  readonly ringBytes: number;
-  /** Path of the sysfs `ring` file where map 0 is dangerous, else ''. */
-  readonly ringFile: string;
-  /** Monitor id of the primary channel, -1 for a slow channel (signalled by a 4-byte write). */
-  readonly monitorId: number;
-  /** Relid of the primary channel. */
-  readonly relid: number;
-  /**
-   * The device's `channels` folder, looked at before each doorbell by a 4-byte write, which is held back while a subchannel is
-   * offered and not open. Absent: sysfs is asked for that of a character device; a simulated node has none.
-   */
-  readonly channelsFolder?: string;
-  /** Map the buffers, too. A simulated node must have these. */
-  readonly buffers?: BufferPlan;
-  /** Fail with stage `lock` if another process holds the node. */
-  readonly exclusive: boolean;
-  /** Milliseconds to wait for a simulated node's answer. */
-  readonly timeoutMs: number;
-}
 
 /** The addon. */
 export interface Binding
