@@ -5,11 +5,11 @@
 // The kernel's open can't be interrupted: who gives up waiting is answered at once, and a lease that comes late is closed.
 
 import { constants } from 'node:os';
+import { Limit, type Patience } from '../limit.js';
 import { type Binding, type OpenPlan, OpenStage } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { busyError, type ChannelName, closedError, timeoutError } from './close-reasons.js';
 import { Lease } from './lease.js';
-import { Limit, type Patience } from './limit.js';
 import { openError } from './open-errors.js';
 
 export class LeaseRegistry {

@@ -3,10 +3,10 @@
 // `openChannel()`: from a device of the bus to an open channel.
 // Called by: scripts. Calls: open-plan.ts, lease-registry.ts, channel-core.ts.
 
+import { unwatchAbort, watchAbort } from '../abort-watch.js';
 import type { Device } from '../bus/types.js';
 import { invalidType } from '../errors.js';
 import { Status } from '../native/binding.js';
-import { unwatchAbort, watchAbort } from './abort-watch.js';
 import { checkOpenOptions } from './arguments.js';
 import { ChannelCore } from './channel-core.js';
 import { type ChannelName, reasonOfStatus } from './close-reasons.js';

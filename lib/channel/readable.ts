@@ -3,9 +3,9 @@
 // `readable()`: waits until a drain has something to show.
 // Called by: opened-channel.ts. Calls: inbox.ts.
 
+import { Limit } from '../limit.js';
 import type { Waiter } from './inbox.js';
 import type { Reading } from './inbox-iterator.js';
-import { Limit } from './limit.js';
 
 /**
  * True when there is something, false when the script closed the channel.

@@ -3,10 +3,10 @@
 // `request()`: a packet with an id of ours, and the wait for its completion.
 // Called by: opened-channel.ts. Calls: request-table.ts, outbox.ts; inbox.ts pumps while requests wait.
 
+import { Limit } from '../limit.js';
 import { Status } from '../native/binding.js';
 import type { ChannelCore } from './channel-core.js';
 import { timeoutError, tooLargeError } from './close-reasons.js';
-import { Limit } from './limit.js';
 import type { OutgoingPacket, QueuedSend, SendOutcome } from './outbox.js';
 import { WANTS_COMPLETION } from './packet.js';
 import { type PendingRequest, requestHigh, requestLow } from './request-table.js';

@@ -3,11 +3,11 @@
 // `send()` and its kin: from arguments to the outbox, and what the script is told.
 // Called by: opened-channel.ts. Calls: outbox.ts.
 
+import { Limit, type Patience } from '../limit.js';
 import { Status } from '../native/binding.js';
 import { checkPayloads } from './arguments.js';
 import type { ChannelCore } from './channel-core.js';
 import { timeoutError, tooLargeError } from './close-reasons.js';
-import { Limit, type Patience } from './limit.js';
 import type { OutgoingPacket } from './outbox.js';
 import { WANTS_COMPLETION } from './packet.js';
 import { highWord, lowWord } from './transaction-id.js';

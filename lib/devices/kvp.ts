@@ -16,6 +16,7 @@ import {
   type KvpDeviceAnswer,
   type KvpDeviceRequest,
 } from '../protocol/kvp-device.js';
+import { within } from '../within.js';
 import { ServiceDevice, type ServiceState } from './service-device.js';
 
 export type { KvpDeviceAnswer, KvpDeviceRequest } from '../protocol/kvp-device.js';
@@ -113,27 +114,17 @@ export async function serveKvp(options: ServeKvpOptions): Promise<KvpService> {
 async function answerMessage(message: Uint8Array, signal: AbortSignal, options: ServeKvpOptions): Promise<Uint8Array> {
   let request: KvpDeviceRequest | null = null;
   try {
-    request = decodeKvpDeviceRequest(message);
-    return encodeKvpDeviceReply(message, await inTime(request, signal, options));
+    const asked = decodeKvpDeviceRequest(message);
+    request = asked;
+    const answer = await within(
+      { signal, timeoutMs: answerMs },
+      (inner) => options.answer(asked, inner),
+      () => lateError(asked),
+    );
+    return encodeKvpDeviceReply(message, answer);
   } catch (error) {
     if (!signal.aborted) options.onError?.(error, request);
     return encodeKvpDeviceReply(message, { status: IcStatus.failed });
-  }
-}
-
-async function inTime(
-  request: KvpDeviceRequest,
-  signal: AbortSignal,
-  { answer }: ServeKvpOptions,
-): Promise<KvpDeviceAnswer> {
-  const late = new AbortController();
-  const abort = AbortSignal.any([signal, late.signal]);
-  const given = new Promise<never>((_, reject) => abort.addEventListener('abort', () => reject(abort.reason)));
-  const timer = setTimeout(() => late.abort(lateError(request)), answerMs);
-  try {
-    return await Promise.race([answer(request, abort), given]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

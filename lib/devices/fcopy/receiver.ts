@@ -7,6 +7,7 @@
 import { VmbusError } from '../../errors.js';
 import type { FcopyRequest, FcopyStart } from '../../protocol/fcopy.js';
 import { IcStatus } from '../../protocol/ic.js';
+import { within } from '../../within.js';
 import { ArrivingCopy } from './arriving-copy.js';
 import { givenUp, secondStart, serviceGone, statusOf, tooLate } from './errors.js';
 import type { IncomingFile } from './types.js';
@@ -106,7 +107,7 @@ export class Receiver implements AsyncIterator<IncomingFile> {
     const waiter = this.#waiters.shift();
     if (waiter) waiter.resolve({ done: false, value: file });
     else this.#news = file;
-    const status = await this.#within('deciding', file.decided);
+    const status = await this.#within('deciding', () => file.decided);
     if (status !== IcStatus.done) this.#forget(file);
     return status;
   }
@@ -115,27 +116,12 @@ export class Receiver implements AsyncIterator<IncomingFile> {
   async #inTime(what: string, step: (file: ArrivingCopy) => Promise<void>): Promise<void> {
     const file = this.#current;
     if (!file?.isArriving) throw new VmbusError('ERR_VMBUS_PROTOCOL', 'fcopy: no file has begun', {});
-    await this.#within(what, step(file), file.signal);
+    await this.#within(what, () => step(file), file.signal);
   }
 
-  /** The promise; or an error when it takes too long, or the signal's reason. */
-  async #within<T>(what: string, promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-    let stop = (): void => undefined;
-    const over = new Promise<never>((_, reject) => {
-      const timer = setTimeout(() => reject(tooLate(what, this.#answerMs)), this.#answerMs);
-      const onAbort = (): void => reject(signal?.reason);
-      if (signal?.aborted) onAbort();
-      signal?.addEventListener('abort', onAbort);
-      stop = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-    });
-    try {
-      return await Promise.race([promise, over]);
-    } finally {
-      stop();
-    }
+  /** What the work gives; or an error when it takes too long, or the signal's reason. */
+  #within<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return within({ signal, timeoutMs: this.#answerMs }, work, (ms) => tooLate(what, ms));
   }
 
   /** Ends the file; resolves when nothing is left of it, unless it is stuck. */
@@ -148,7 +134,7 @@ export class Receiver implements AsyncIterator<IncomingFile> {
     this.#discards.add(discarded);
     void discarded.then(() => this.#discards.delete(discarded));
     if (VmbusError.is(error) && error.code === 'ERR_VMBUS_TIMEOUT') return;
-    await this.#within('discarding', discarded).catch(() => undefined);
+    await this.#within('discarding', () => discarded).catch(() => undefined);
   }
 
   #forget(file: ArrivingCopy): void {

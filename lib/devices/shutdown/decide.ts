@@ -5,6 +5,7 @@
 // Called by ../shutdown.ts.
 
 import { IcStatus } from '../../protocol/ic.js';
+import { within } from '../../within.js';
 import type { ShutdownAnswer } from './types.js';
 
 /** What was decided. */
@@ -24,31 +25,16 @@ export interface DecisionLimits {
 
 /** Runs the handler. Never throws. */
 export async function decide(handler: Handler, { limitMs, signal, acceptsOverdue }: DecisionLimits): Promise<Decision> {
-  const asked = new AbortController();
-  let tellOverdue = (): void => undefined;
-  const overdue = new Promise<Decision>((resolve) => {
-    tellOverdue = () =>
-      resolve(
-        acceptsOverdue
-          ? { accepts: true, isOverdue: true }
-          : { accepts: false, status: IcStatus.failed, isOverdue: true },
-      );
-  });
-  const onAbort = (): void => asked.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(() => {
-    asked.abort(new DOMException('the time for getting ready is over', 'TimeoutError'));
-    tellOverdue();
-  }, limitMs);
-  // Nobody waits for an answer any more: whatever the handler still does is its own.
-  signal.addEventListener('abort', tellOverdue, { once: true });
   try {
-    return await Promise.race([overdue, ask(handler, asked.signal)]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-    signal.removeEventListener('abort', tellOverdue);
+    return await within(
+      { signal, timeoutMs: limitMs },
+      (inner) => ask(handler, inner),
+      () => new DOMException('the time for getting ready is over', 'TimeoutError'),
+    );
+  } catch {
+    return acceptsOverdue
+      ? { accepts: true, isOverdue: true }
+      : { accepts: false, status: IcStatus.failed, isOverdue: true };
   }
 }
 

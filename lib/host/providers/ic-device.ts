@@ -4,9 +4,9 @@
 // and what scripts see of that.
 // Called by: heartbeat.ts, shutdown.ts, timesync.ts, kvp.ts, vss.ts, fcopy.ts. Each opening is an ic-session.ts.
 
-import { Limit } from '../../channel/limit.js';
 import { checkInteger, checkLimits, checkOptionNames } from '../../check.js';
 import { type Guid, parseGuid } from '../../guid.js';
+import { Limit } from '../../limit.js';
 import { icVersionName } from '../../protocol/ic.js';
 import { PipeMode, pipeOfferFlag, pipeUserData } from '../../protocol/pipe.js';
 import type { HostChannel, OfferDetails, Provider, ProviderSession } from '../types.js';

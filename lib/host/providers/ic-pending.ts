@@ -3,7 +3,7 @@
 // One request to an integration service of the guest: its promise, its patience, and whether anybody still waits for it.
 // Called by: ic-session.ts.
 
-import { Limit } from '../../channel/limit.js';
+import { Limit } from '../../limit.js';
 import type { IcChoice } from '../../protocol/ic-negotiation.js';
 
 /** How long somebody waits. */

@@ -4,6 +4,8 @@
 // Called by: cycle.ts, recover.ts. Calls hook-run.ts.
 
 import { VmbusError } from '../../errors.js';
+import type { Patience } from '../../limit.js';
+import { within } from '../../within.js';
 import { type HookCommand, runHook } from './hook-run.js';
 import type { BackupCallbacks, BackupHook, BackupThawReason, HookRun } from './types.js';
 
@@ -32,8 +34,8 @@ export function callbackStep({ freeze, thaw }: BackupCallbacks): Step {
   return {
     name: 'the script',
     thawWords: null,
-    freeze: ({ timeoutMs, signal }) => limited('freeze', timeoutMs, signal, (inner) => freeze?.({ signal: inner })),
-    thaw: ({ timeoutMs }, reason) => limited('thaw', timeoutMs, undefined, () => thaw?.({ reason })),
+    freeze: (patience) => limited('freeze', patience, (signal) => freeze?.({ signal })),
+    thaw: ({ timeoutMs }, reason) => limited('thaw', { timeoutMs }, () => thaw?.({ reason })),
   };
 }
 
@@ -90,32 +92,10 @@ function throwIfFailed(phase: string, { name, problem, output }: HookRun): void 
 }
 
 /** A callback that may never come to its end. */
-async function limited(
-  what: string,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  call: (signal: AbortSignal) => unknown,
-): Promise<void> {
-  const inner = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort = (): void => undefined;
-  const over = new Promise<never>((_, reject) => {
-    onAbort = () => {
-      inner.abort(signal?.reason);
-      reject(signal?.reason);
-    };
-    timer = setTimeout(() => {
-      const error = new VmbusError('ERR_VMBUS_TIMEOUT', `the callback ${what} took longer than ${timeoutMs} ms`);
-      inner.abort(error);
-      reject(error);
-    }, timeoutMs);
-  });
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.race([Promise.resolve().then(() => call(inner.signal)), over]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
+async function limited(what: string, patience: Patience, call: (signal: AbortSignal) => unknown): Promise<void> {
+  await within(
+    patience,
+    call,
+    (ms) => new VmbusError('ERR_VMBUS_TIMEOUT', `the callback ${what} took longer than ${ms} ms`),
+  );
 }

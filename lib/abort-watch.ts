@@ -2,7 +2,7 @@
 //
 // One listener per AbortSignal, however many waits it ends: a script may give the same signal to a thousand requests, and
 // Node warns of a leak after ten listeners.
-// Called by: limit.ts, open.ts.
+// Called by: limit.ts, channel/open.ts.
 
 interface Watch {
   readonly waits: Set<() => void>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The end of patience: a timeout and an AbortSignal around one wait, whichever comes first.
-// Called by: send.ts, request.ts, readable.ts, lease-registry.ts.
+// Called by: channel/ (sending, requests, opening), within.ts, and the host's integration services.
 // Timers of waits on an open channel don't keep the process alive: the channel does, unless it was unref'd.
 
 import { unwatchAbort, watchAbort } from './abort-watch.js';
