@@ -15,14 +15,8 @@ import {
   heartbeatStateNumber,
 } from '../protocol/heartbeat.js';
 import { IcStatus, IcType, icVersion } from '../protocol/ic.js';
-import {
-  checkIcGuestOptions,
-  checkServedChannel,
-  IcGuest,
-  type IcGuestOptions,
-  type IcOpenOptions,
-  openIcChannel,
-} from './ic-guest.js';
+import { checkServedChannel, openDeviceChannel } from './channel-of-device.js';
+import { checkIcGuestOptions, IcGuest, type IcGuestOptions, type IcOpenOptions } from './ic-guest.js';
 import type { IcAnswer, IcRequest } from './ic-service.js';
 
 export type { HeartbeatHealth } from '../protocol/heartbeat.js';
@@ -65,7 +59,7 @@ export async function openHeartbeat(device: Device, options: OpenHeartbeatOption
   checkIcGuestOptions(options, [...ownOptions, 'channel'], []);
   const { channel: _channel, ...rest } = options;
   checkHealth(rest.health);
-  return serveHeartbeat(await openIcChannel(device, { guid: heartbeatClass, name: 'heartbeat' }, options), rest);
+  return serveHeartbeat(await openDeviceChannel(device, { guid: heartbeatClass, name: 'heartbeat' }, options), rest);
 }
 
 /**

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// What heartbeat, shutdown and timesync have in common as a guest's side in a script's hands: opening, the end, what happened.
+// What heartbeat, shutdown and timesync have in common as a guest's side in a script's hands: the end, and what happened.
 // Called by: heartbeat.ts, shutdown.ts, timesync.ts. Calls ic-service.ts, which knows frames and versions.
 
 import { inspect } from 'node:util';
-import type { Device } from '../bus/types.js';
-import { openChannel } from '../channel/open.js';
-import type { Channel, CloseReason, OpenChannelOptions } from '../channel/types.js';
-import { checkLimits, checkObject, checkOptionNames } from '../check.js';
-import { invalidType, invalidValue, VmbusError } from '../errors.js';
+import type { Channel, CloseReason } from '../channel/types.js';
+import { checkLimits, checkOptionNames } from '../check.js';
+import { invalidType, VmbusError } from '../errors.js';
 import { Feed } from '../feed.js';
-import type { Guid } from '../guid.js';
+import type { DeviceChannelOptions } from './channel-of-device.js';
 import {
   type IcAnswer,
   type IcRequest,
@@ -27,9 +25,7 @@ export interface IcGuestOptions {
 }
 
 /** Options for opening the device as well. */
-export interface IcOpenOptions {
-  readonly channel?: Pick<OpenChannelOptions, 'timeoutMs' | 'force' | 'shared'>;
-}
+export type IcOpenOptions = Pick<DeviceChannelOptions, 'channel'>;
 
 /** A service that is being told of its end. */
 export abstract class IcGuest<E> implements AsyncDisposable {
@@ -126,27 +122,6 @@ Object.defineProperty(IcGuest.prototype, inspect.custom, {
     return `${this.constructor.name} ${inspect(this.inspect(), { depth: 3 })}`;
   },
 });
-
-/** Opens the channel of a device for a service. @throws what openChannel throws; TypeError for another device */
-export async function openIcChannel(
-  device: Device,
-  { guid, name }: { readonly guid: Guid; readonly name: string },
-  { channel, signal }: IcOpenOptions & IcGuestOptions,
-): Promise<Channel> {
-  checkObject(device, 'device', `the ${name} device`);
-  const kind = 'class' in device ? (device.class as { guid?: unknown; name?: unknown } | null) : null;
-  if (kind?.guid !== guid) throw invalidValue('device', `must be the ${name} device`, kind?.name ?? device);
-  if (channel !== undefined) checkObject(channel, 'options.channel', 'an object');
-  return openChannel(device, { ...channel, ...(signal ? { signal } : {}) });
-}
-
-/** @throws TypeError ERR_INVALID_ARG_TYPE unless a service can be served on it */
-export function checkServedChannel(channel: unknown): asserts channel is Channel {
-  const { send, close, closed } = (channel ?? {}) as Record<'send' | 'close' | 'closed', unknown>;
-  const hasEnd = typeof (closed as { then?: unknown } | null | undefined)?.then === 'function';
-  if (typeof send !== 'function' || typeof close !== 'function' || !hasEnd)
-    throw invalidType('channel', 'an open channel', channel);
-}
 
 /** Checks options, and that those which are handlers are functions. @throws TypeError */
 export function checkIcGuestOptions(options: unknown, known: readonly string[], handlers: readonly string[]): void {

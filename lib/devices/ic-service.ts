@@ -27,6 +27,7 @@ import {
   type IcChoice,
   negotiationReplyBytes,
 } from '../protocol/ic-negotiation.js';
+import { ChannelLife, failedWith } from './channel-life.js';
 import type { IcAnswer, IcHandlers, IcServiceDialect, IcServiceInspection } from './ic-service/types.js';
 import type { ServiceState } from './service-device/types.js';
 
@@ -46,6 +47,7 @@ export class IcService implements AsyncDisposable {
   readonly channel: Channel;
   /** Resolves when the service has ended, whoever ended it. Never rejects. */
   readonly closed: Promise<CloseReason>;
+  readonly #life: ChannelLife;
   readonly #dialect: IcServiceDialect;
   readonly #handlers: IcHandlers;
   readonly #waiting: Waiting[] = [];
@@ -54,7 +56,6 @@ export class IcService implements AsyncDisposable {
   #asked = new AbortController();
   #choice: IcChoice | null = null;
   #state: ServiceState = 'registering';
-  #verdict: CloseReason | null = null;
   #answered = 0;
   #dropped = 0;
 
@@ -62,10 +63,16 @@ export class IcService implements AsyncDisposable {
     this.channel = channel;
     this.#dialect = dialect;
     this.#handlers = handlers;
-    const onAbort = (): void => void this.#end({ by: 'abort', error: signal?.reason });
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    this.closed = this.#run().finally(() => signal?.removeEventListener('abort', onAbort));
+    this.#life = new ChannelLife(
+      channel,
+      {
+        take: (packet) => this.#take(packet),
+        stop: () => this.#asked.abort(),
+        ended: () => this.#enter('closed'),
+      },
+      signal,
+    );
+    this.closed = this.#life.closed;
   }
 
   /** Serves an open channel, and closes it at its end. */
@@ -99,28 +106,12 @@ export class IcService implements AsyncDisposable {
 
   /** Ends the service and closes the channel. Safe to call twice. */
   async close(): Promise<void> {
-    await this.#end({ by: 'user' });
+    await this.#life.end({ by: 'user' });
     await this.closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #run(): Promise<CloseReason> {
-    try {
-      void this.channel.closed.then(() => this.#asked.abort());
-      for await (const packet of this.channel) {
-        if (this.#verdict) break;
-        await this.#take(packet);
-      }
-    } catch (error) {
-      // While the channel is open the error is ours; otherwise the channel itself knows why it ended.
-      if (this.channel.isOpen) this.#verdict ??= { by: 'error', error: error as Error };
-    }
-    await this.#end(this.#verdict ?? (await this.channel.closed));
-    this.#enter('closed');
-    return this.#verdict ?? { by: 'user' };
   }
 
   async #take(packet: Packet): Promise<void> {
@@ -185,7 +176,7 @@ export class IcService implements AsyncDisposable {
       try {
         await this.#answer(next, signal);
       } catch (error) {
-        if (!signal.aborted) await this.#end({ by: 'error', error: error as Error });
+        if (!signal.aborted) await this.#life.end(failedWith(error));
       }
     }
     // In the same turn as the look at the queue: what comes after it finds nobody at work, and begins anew.
@@ -209,15 +200,6 @@ export class IcService implements AsyncDisposable {
       ...(bodyBytes === undefined ? {} : { bodyBytes }),
     });
     await this.channel.send(reply, { transactionId: packet.transactionId });
-  }
-
-  async #end(verdict: CloseReason): Promise<void> {
-    this.#verdict ??= verdict;
-    this.#asked.abort();
-    await this.channel.close().catch((error: unknown) => {
-      // A close that fails after a quiet end is the one thing worth telling.
-      if (this.#verdict?.by === 'user') this.#verdict = { by: 'error', error: error as Error };
-    });
   }
 
   #enter(state: ServiceState): void {

@@ -8,14 +8,15 @@
 
 import { inspect } from 'node:util';
 import type { Device } from '../bus/types.js';
-import { openChannel } from '../channel/open.js';
-import type { Channel, CloseReason, OpenChannelOptions, Packet, SendOptions } from '../channel/types.js';
+import type { Channel, CloseReason, Packet, SendOptions } from '../channel/types.js';
 import { PacketType } from '../channel/types.js';
 import { VmbusError } from '../errors.js';
 import { Feed } from '../feed.js';
 import type { CapabilitiesResponse, MemoryGuestMessage } from '../protocol/dynamic-memory.js';
 import { decodeHostMessage, encodeGuestMessage } from '../protocol/dynamic-memory.js';
-import { checkChannel, checkOpenOptions, checkOptions, type MemorySettings } from './memory/arguments.js';
+import { ChannelLife, failedWith } from './channel-life.js';
+import { checkServedChannel, type DeviceChannelOptions, openDeviceChannel } from './channel-of-device.js';
+import { checkOpenOptions, checkOptions, dynamicMemory, type MemorySettings } from './memory/arguments.js';
 import type { MemoryFigures } from './memory/figures.js';
 import { Greeting, memoryVersionName } from './memory/greeting.js';
 import { ReportSeries } from './memory/report-series.js';
@@ -31,9 +32,7 @@ export {
 export type * from './memory/types.js';
 
 /** Options of {@link openMemory}: the service's, and those of the channel under it. */
-export interface OpenMemoryOptions extends MemoryOptions {
-  readonly channel?: Pick<OpenChannelOptions, 'timeoutMs' | 'force' | 'shared'>;
-}
+export interface OpenMemoryOptions extends MemoryOptions, Pick<DeviceChannelOptions, 'channel'> {}
 
 /**
  * Opens the dynamic memory device, which must be bound to uio_hv_generic, and greets its host. While it is open the kernel's
@@ -47,11 +46,9 @@ export interface OpenMemoryOptions extends MemoryOptions {
  */
 export async function openMemory(device: Device, options: OpenMemoryOptions = {}): Promise<MemoryService> {
   checkOpenOptions(device, options);
-  const { channel: channelOptions, ...memoryOptions } = options;
+  const { channel: _channel, ...memoryOptions } = options;
   const settings = checkOptions(memoryOptions);
-  const { signal } = memoryOptions;
-  const channel = await openChannel(device, { ...channelOptions, ...(signal ? { signal } : {}) });
-  const service = new MemoryService(channel, settings);
+  const service = new MemoryService(await openDeviceChannel(device, dynamicMemory, options), settings);
   await service.greet();
   return service;
 }
@@ -67,7 +64,7 @@ export async function openMemory(device: Device, options: OpenMemoryOptions = {}
  * @category Devices
  */
 export async function serveMemory(channel: Channel, options: MemoryOptions = {}): Promise<MemoryService> {
-  checkChannel(channel);
+  checkServedChannel(channel);
   const service = new MemoryService(channel, checkOptions(options));
   await service.greet();
   return service;
@@ -83,6 +80,7 @@ export class MemoryService implements AsyncDisposable {
   /** Resolves when the service has ended, whoever ended it. Never rejects. */
   readonly closed: Promise<CloseReason>;
   readonly #settings: MemorySettings;
+  readonly #life: ChannelLife;
   readonly #stop = new AbortController();
   readonly #feed = new Feed<MemoryRequest>();
   readonly #greeting: Greeting;
@@ -91,7 +89,6 @@ export class MemoryService implements AsyncDisposable {
   #phase: MemoryInspection['phase'] = 'greeting';
   #version: number | null = null;
   #host: CapabilitiesResponse | null = null;
-  #verdict: CloseReason | null = null;
   #lastId = 0;
 
   /** @internal */
@@ -109,11 +106,16 @@ export class MemoryService implements AsyncDisposable {
     this.#greeting = new Greeting(wire, settings.handshakeTimeoutMs);
     this.#answerer = new RequestAnswerer(wire, settings, this.#feed, this.#stop.signal);
     this.#reports = new ReportSeries(channel, nextId);
-    const { signal } = settings;
-    const onAbort = (): void => void this.#end({ by: 'abort', error: signal?.reason });
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    this.closed = this.#run().finally(() => signal?.removeEventListener('abort', onAbort));
+    this.#life = new ChannelLife(
+      channel,
+      {
+        take: (packet) => this.#take(packet),
+        stop: () => this.#stop.abort(),
+        ended: (reason) => this.#ended(reason),
+      },
+      settings.signal,
+    );
+    this.closed = this.#life.closed;
   }
 
   /** @internal */
@@ -133,10 +135,10 @@ export class MemoryService implements AsyncDisposable {
         reportDelayMs,
         intervalMs,
         () => figures(this.borrowedPages),
-        (error) => void this.#end(failed(error)),
+        (error) => void this.#life.end(failedWith(error)),
       );
     } catch (error) {
-      await this.#end(failed(error));
+      await this.#life.end(failedWith(error));
       await this.closed;
       throw error;
     }
@@ -189,7 +191,7 @@ export class MemoryService implements AsyncDisposable {
 
   /** Ends the service and closes the channel; the host forgets the pages it holds then. Safe to call twice. */
   async close(): Promise<void> {
-    await this.#end({ by: 'user' });
+    await this.#life.end({ by: 'user' });
     await this.closed;
   }
 
@@ -197,20 +199,7 @@ export class MemoryService implements AsyncDisposable {
     await this.close();
   }
 
-  /** The life of the service: read until the channel ends, then say why it ended. */
-  async #run(): Promise<CloseReason> {
-    try {
-      void this.channel.closed.then(() => this.#stop.abort());
-      for await (const packet of this.channel) {
-        if (this.#verdict) break;
-        await this.#take(packet);
-      }
-    } catch (error) {
-      // While the channel is open the error is ours or the host's message; otherwise the channel itself knows why it ended.
-      if (this.channel.isOpen) this.#verdict ??= failed(error);
-    }
-    await this.#end(this.#verdict ?? (await this.channel.closed));
-    const reason = this.#verdict ?? { by: 'user' };
+  #ended(reason: CloseReason): void {
     this.#phase = 'closed';
     this.#reports.stop();
     this.#greeting.fail(
@@ -218,7 +207,6 @@ export class MemoryService implements AsyncDisposable {
         new VmbusError('ERR_VMBUS_CLOSED', 'dynamic memory: the channel was closed', { device: this.channel.device }),
     );
     this.#feed.finish(reason.by === 'user' || reason.by === 'abort' ? {} : { error: reason.error });
-    return reason;
   }
 
   async #take(packet: Packet): Promise<void> {
@@ -243,17 +231,6 @@ export class MemoryService implements AsyncDisposable {
     this.#host = host;
     this.#phase = 'ready';
   }
-
-  /** Closes the channel; the first caller's verdict stands. */
-  async #end(verdict: CloseReason): Promise<void> {
-    this.#verdict ??= verdict;
-    this.#stop.abort();
-    if (this.#verdict.error !== undefined) this.#greeting.fail(this.#verdict.error);
-    await this.channel.close().catch((error: unknown) => {
-      // A close that fails after a quiet end is the one thing worth telling.
-      if (this.#verdict?.by === 'user') this.#verdict = failed(error);
-    });
-  }
 }
 
 // Not a method: its computed name could not stand in the declaration file.
@@ -262,8 +239,3 @@ Object.defineProperty(MemoryService.prototype, inspect.custom, {
     return `MemoryService ${inspect(this.inspect(), { depth: 3 })}`;
   },
 });
-
-function failed(error: unknown): CloseReason {
-  const by = VmbusError.is(error) && error.code === 'ERR_VMBUS_PROTOCOL' ? 'violation' : 'error';
-  return { by, error: error as Error };
-}

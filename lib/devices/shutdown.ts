@@ -11,7 +11,8 @@ import { checkFlag, checkInteger } from '../check.js';
 import { invalidType, VmbusError } from '../errors.js';
 import { IcStatus, IcType, icStatusName, icVersion } from '../protocol/ic.js';
 import { decodeShutdown, type ShutdownRequest, shutdownClass, shutdownWay } from '../protocol/shutdown.js';
-import { checkIcGuestOptions, checkServedChannel, IcGuest, openIcChannel } from './ic-guest.js';
+import { checkServedChannel, openDeviceChannel } from './channel-of-device.js';
+import { checkIcGuestOptions, IcGuest } from './ic-guest.js';
 import type { IcAnswer, IcRequest } from './ic-service.js';
 import { type Decision, decide } from './shutdown/decide.js';
 import type { OpenShutdownOptions, ShutdownAsk, ShutdownEvent, ShutdownGuestOptions } from './shutdown/types.js';
@@ -44,7 +45,7 @@ export async function openShutdown(device: Device, options: OpenShutdownOptions)
   checkIcGuestOptions(options, [...ownOptions, 'channel'], handlers);
   const { channel: _channel, ...rest } = options;
   checkOwn(rest);
-  return serveShutdown(await openIcChannel(device, { guid: shutdownClass, name: 'shutdown' }, options), rest);
+  return serveShutdown(await openDeviceChannel(device, { guid: shutdownClass, name: 'shutdown' }, options), rest);
 }
 
 /**

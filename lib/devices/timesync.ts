@@ -10,7 +10,8 @@ import { checkInteger } from '../check.js';
 import { invalidType, outOfRange, VmbusError } from '../errors.js';
 import { IcStatus, IcType, icVersion } from '../protocol/ic.js';
 import { decodeTimesync, type TimesyncMessage, timesyncClass } from '../protocol/timesync.js';
-import { checkIcGuestOptions, checkServedChannel, IcGuest, openIcChannel } from './ic-guest.js';
+import { checkServedChannel, openDeviceChannel } from './channel-of-device.js';
+import { checkIcGuestOptions, IcGuest } from './ic-guest.js';
 import type { IcAnswer, IcRequest } from './ic-service.js';
 import { SampleSeries } from './timesync/sample-series.js';
 import type { OpenTimesyncOptions, TimeSample, TimesyncGuestOptions } from './timesync/types.js';
@@ -43,7 +44,7 @@ export async function openTimesync(device: Device, options: OpenTimesyncOptions 
   checkIcGuestOptions(options, [...ownOptions, 'channel'], handlers);
   const { channel: _channel, ...rest } = options;
   checkOwn(rest);
-  return serveTimesync(await openIcChannel(device, { guid: timesyncClass, name: 'timesync' }, options), rest);
+  return serveTimesync(await openDeviceChannel(device, { guid: timesyncClass, name: 'timesync' }, options), rest);
 }
 
 /**

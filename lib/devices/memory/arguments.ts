@@ -3,10 +3,11 @@
 // Checks what a script passes to dynamic memory: options once, figures and ranges each time.
 // Called by memory.ts.
 
-import { checkLimits, checkObject, checkOptionNames } from '../../check.js';
-import { invalidType, invalidValue, outOfRange } from '../../errors.js';
+import { checkLimits, checkOptionNames } from '../../check.js';
+import { invalidType, outOfRange } from '../../errors.js';
 import type { PageRange } from '../../protocol/dynamic-memory.js';
 import { dynamicMemoryClass, maxPageNumber, maxPagesPerRange } from '../../protocol/dynamic-memory.js';
+import { checkDevice, type ExpectedClass } from '../channel-of-device.js';
 import { type MemoryFigures, readMemoryFigures } from './figures.js';
 import type { MemoryOptions } from './types.js';
 
@@ -31,23 +32,13 @@ const known = [
   'sequenceTimeoutMs',
 ] as const satisfies readonly (keyof MemoryOptions)[];
 
+/** The device's class. */
+export const dynamicMemory: ExpectedClass = { guid: dynamicMemoryClass, name: 'dynamic memory' };
+
 /** What opening needs besides: the device, and options that may hold those of the channel. @throws TypeError */
 export function checkOpenOptions(device: unknown, options: unknown): void {
-  checkObject(device, 'device', 'the dynamic memory device');
-  const kind = 'class' in device ? (device.class as { guid?: unknown; name?: unknown } | null) : null;
-  if (kind?.guid !== dynamicMemoryClass)
-    throw invalidValue('device', 'must be the dynamic memory device', kind?.name ?? device);
+  checkDevice(device, dynamicMemory);
   checkOptionNames(options, ['channel', ...known]);
-  const { channel } = options as { channel?: unknown };
-  if (channel !== undefined) checkObject(channel, 'options.channel', 'an object');
-}
-
-/** @throws TypeError ERR_INVALID_ARG_TYPE unless the service can talk over it and see its end */
-export function checkChannel(channel: unknown): void {
-  const { send, close, closed } = (channel ?? {}) as Record<'send' | 'close' | 'closed', unknown>;
-  const hasEnd = typeof (closed as { then?: unknown } | null | undefined)?.then === 'function';
-  if (typeof send !== 'function' || typeof close !== 'function' || !hasEnd)
-    throw invalidType('channel', 'an open channel', channel);
 }
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE */
