@@ -7,7 +7,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FlowHash } from '../../dist/host/providers/netvsp/flow-hash.js';
 import { parseMac } from '../../dist/protocol/ethernet/address.js';
-import { HashBit, hashKeyBytes, Oid, PacketInfoType, packetInfoValue, RndisStatus } from '../../dist/protocol/rndis.js';
+import {
+  HashBit,
+  hashKeyBytes,
+  Oid,
+  PacketInfoType,
+  packetInfoValue,
+  RndisIndication,
+  RndisStatus,
+} from '../../dist/protocol/rndis.js';
 import { encodeScalingParameters } from '../../dist/protocol/rndis-scaling.js';
 import { numberOf, ScriptedNetGuest, success, testFrame, words } from './net-guest.js';
 
@@ -44,6 +52,33 @@ describe('frames for the guest', () => {
     guest.completeHeld();
     await drained;
     assert.deepEqual([guest.nic.statistics.held, guest.nic.statistics.refused], [0, 1]);
+  });
+
+  it('end with the cable taken out: a driver that still sent when it heard of the withdrawal waited for ever', async () => {
+    const guest = await ScriptedNetGuest.up();
+    let isDrained = false;
+    const drained = guest.primary.drain().then(() => {
+      isDrained = true;
+    });
+    await guest.until(() => guest.indications.length > 0);
+    assert.deepEqual(
+      guest.indications.map((news) => (news.kind === 'indicateStatus' ? news.status : news.kind)),
+      [RndisIndication.mediaDisconnect],
+    );
+    // Its last frame, and the answer, which it has to read before it may hear of the withdrawal.
+    assert.deepEqual(await guest.completed(guest.sendFrame(testFrame(1))), success);
+    assert.equal(isDrained, false);
+    await drained;
+  });
+
+  it('end at once when the guest closes the card itself', async () => {
+    const guest = await ScriptedNetGuest.up();
+    guest.holds = true;
+    guest.nic.network.port().frames.write(testFrame(1));
+    await guest.frame();
+    const drained = guest.primary.drain();
+    guest.primary.close();
+    await drained;
   });
 
   it('stay in order although the memory of later ones is written first', async () => {

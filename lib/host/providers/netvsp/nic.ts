@@ -16,6 +16,7 @@ import { type NvspAnswer, NvspControl } from './nvsp-control.js';
 import { QueueSession } from './queue-session.js';
 import { RndisDevice } from './rndis-device.js';
 import { SectionSender } from './section-sender.js';
+import { Withdrawal } from './withdrawal.js';
 
 /** Control messages that may wait; rndis-device.ts gives up on the guest before that. */
 const mostControls = 512;
@@ -43,8 +44,8 @@ export class Nic {
   readonly #nvsp: NvspControl;
   readonly #rndis: RndisDevice;
   readonly #controls: SectionSender;
-  /** Set while the card is being withdrawn: nothing more is handed to the guest. */
-  #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  /** Set while the card is being withdrawn: no more frames are handed to the guest. */
+  #withdrawal: Withdrawal | null = null;
 
   constructor(channel: HostChannel, plan: NicPlan, hooks: NicHooks) {
     const nic = this;
@@ -65,7 +66,7 @@ export class Nic {
       around: {
         counters: hooks.counters,
         get isConnected() {
-          return hooks.isConnected;
+          return hooks.isConnected && nic.#withdrawal === null;
         },
         get openChannels() {
           return nic.channels;
@@ -106,29 +107,31 @@ export class Nic {
     if (this.#queues.get(subchannelIndex) !== session) return;
     this.#queues.delete(subchannelIndex);
     this.card.receiveBuffer?.reclaim(session.channel);
-    this.#checkDrained();
-    if (session === this.primary) this.#hooks.closed();
-    else this.#hooks.changed();
+    if (session === this.primary) {
+      this.#withdrawal?.end();
+      this.#hooks.closed();
+    } else this.#hooks.changed();
     this.pump();
   }
 
-  /** Resolves when the guest has given back every section of its receive buffer; its driver cannot after the withdrawal. */
+  /** Resolves when nothing is in flight that the guest's driver would wait for after the withdrawal. */
   drain(): Promise<void> {
-    if (this.#drained === null) {
-      let resolve = (): void => undefined;
-      const promise = new Promise<void>((done) => {
-        resolve = done;
-      });
-      this.#drained = { promise, resolve };
+    if (this.#withdrawal === null) {
+      this.#withdrawal = new Withdrawal(() => this.#isIdle);
       for (const { frames } of this.#queues.values()) frames.clear();
-      this.#checkDrained();
+      this.indicateLink();
     }
-    return this.#drained.promise;
+    return this.#withdrawal.rest;
+  }
+
+  /** A packet of the guest came in. */
+  touch(): void {
+    this.#withdrawal?.touch();
   }
 
   /** The cable was put in or taken out. */
   indicateLink(): void {
-    if (this.#drained === null) this.#rndis.indicateLink();
+    this.#rndis.indicateLink();
   }
 
   /** Sends what waits, answers first. */
@@ -157,7 +160,6 @@ export class Nic {
     if (!buffer) return;
     if (!buffer.complete(session.channel, transactionId))
       throw protocolViolation('nvsp', `the guest completed packet ${transactionId}, which it does not have`);
-    this.#checkDrained();
     this.pump();
   }
 
@@ -199,7 +201,7 @@ export class Nic {
     const plain = tag !== null && card.hasVlans ? withoutTag(frame) : frame;
     const mostBytes = (card.frameBytes ?? defaultFrameBytes) + (plain === frame && tag !== null ? vlanTagBytes : 0);
     const isFitting = plain.length <= mostBytes;
-    if (this.#drained !== null || !card.isUp || !isConnected || !isFitting || !card.wants(plain)) {
+    if (this.#withdrawal !== null || !card.isUp || !isConnected || !isFitting || !card.wants(plain)) {
       counters.refused += 1;
       return;
     }
@@ -211,9 +213,9 @@ export class Nic {
     if (!queue.frames.push(encodeRndisPacket(plain, info), plain.length)) counters.dropped += 1;
   }
 
-  #checkDrained(): void {
+  get #isIdle(): boolean {
     const buffer = this.card.receiveBuffer;
-    if (this.#drained !== null && buffer?.free === buffer?.sectionCount) this.#drained.resolve();
+    return buffer?.free === buffer?.sectionCount && this.#controls.waiting === 0;
   }
 
   #queueOf(hash: number | null): QueueSession {

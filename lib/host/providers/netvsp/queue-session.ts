@@ -73,6 +73,7 @@ export class QueueSession implements ProviderSession {
   }
 
   onPacket(packet: HostPacket): void {
+    this.#nic.touch();
     try {
       this.#take(packet);
     } catch (error) {
