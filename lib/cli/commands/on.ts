@@ -2,7 +2,7 @@
 //
 // `hv on EVENT -- COMMAND`: runs a command at each event of a kind, one at a time, each within a limit.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { LifecycleKind } from '../../index.js';
 import { runChild } from '../child.js';
 import type { Context } from '../context.js';
@@ -29,7 +29,7 @@ export function define(command: Command, action: Action): void {
   command
     .argument('<event>', 'shutdown, sleep, resume, time-jump, moved, device-added, device-removed')
     .usage('<event> [options] -- COMMAND...')
-    .option('--limit <time>', 'end the command after so long', duration, 60_000)
+    .addOption(new Option('--limit <time>', 'end the command after so long').argParser(duration).default(60_000, '60s'))
     .option('--once', 'end after the first event, with the status of the command')
     .addHelpText(
       'after',
@@ -45,19 +45,17 @@ export function define(command: Command, action: Action): void {
 async function on(context: Context, event: string, { limit, once = false }: Options): Promise<number> {
   const { out, signal, command } = context;
   if (command.length === 0) throw new UsageError('say which command to run: hv on EVENT -- COMMAND', 'hv on --help');
-  const { lifecycle } = await import('../../index.js');
+  const { lifecycle, VmbusError } = await import('../../index.js');
   const root = await context.root();
   const life = lifecycle({ root, signal, kinds: [event as LifecycleKind] });
   context.defer(() => life[Symbol.asyncDispose]());
   const sources = await life.sources;
   if (!sources.some(({ isWatched }) => isWatched)) {
     noteAbsent(sources, out);
-    throw Object.assign(
-      new Error(`nothing tells of ${event} here: ${sources[0]?.says ?? 'only a script that serves backups does'}`),
-      {
-        code: 'ERR_VMBUS_UNSUPPORTED',
-      },
-    );
+    const why = sources[0]?.says ?? 'only a script that serves backups does';
+    throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `nothing tells of ${event} here: ${why}`, {
+      hint: 'see what is told here, and by whom: hv events',
+    });
   }
   out.note(`waiting for ${event}; Ctrl-C ends it`);
   for await (const one of life) {

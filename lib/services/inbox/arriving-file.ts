@@ -7,6 +7,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { write as fsWrite, fsync } from 'node:fs';
+import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { native } from '../../native/load.js';
 import { answerOf, asSystemError, Descriptor, done, opened, systemError } from './calls.js';
@@ -14,9 +15,7 @@ import { refused } from './policy.js';
 import type { InboxFile, InboxPlace } from './types.js';
 import { MadeFolders, own, syncFolder, walk } from './walk.js';
 
-const ENOENT = 2;
-const EEXIST = 17;
-const EOPNOTSUPP = 95;
+const { EEXIST, ENOENT, EOPNOTSUPP } = constants.errno;
 const writeTo = promisify(fsWrite);
 const sync = promisify(fsync);
 
@@ -152,16 +151,14 @@ class ArrivingFile implements InboxFile {
       return;
     }
     // A link cannot replace anything, so it gets a name beside the one it is to have.
-    let from = held.folder;
     if (held.name === null) {
       const beside = temporaryName();
       await done((answer) => native().nameInboxFile(held.file.fd, held.folder.fd, beside, answer), 'link', path);
       held.name = beside;
-      from = held.folder;
     }
     const current = held.name;
     await done(
-      (answer) => native().renameInboxFile(from.fd, current, target.fd, name, replaces, answer),
+      (answer) => native().renameInboxFile(held.folder.fd, current, target.fd, name, replaces, answer),
       'rename',
       path,
     );

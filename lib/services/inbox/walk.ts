@@ -5,13 +5,13 @@
 // Called by arriving-file.ts: at the beginning, and once more before the file gets its name.
 
 import { fchmod, fchown } from 'node:fs';
+import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { native } from '../../native/load.js';
 import { answerOf, asSystemError, Descriptor, done, opened, systemError } from './calls.js';
 import type { InboxPlace } from './types.js';
 
-const ENOENT = 2;
-const EEXIST = 17;
+const { EEXIST, ENOENT } = constants.errno;
 /** An owner or group that stays. */
 const asItIs = -1;
 const chmod = promisify(fchmod);

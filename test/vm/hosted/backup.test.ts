@@ -4,14 +4,13 @@
 // xfs and btrfs are really frozen. Nobody writes while they are, and they are thawed whatever is killed.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 
 import { memoryDisk, scsi, type VssProvider, vss } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import { prepareLab } from '../lab/lab.js';
 import { assertContent, bootWorld, endWorld, flavour, type HostWorld, kernel } from './host-world.js';
+import { type Line, linesOf } from './support/guest-lines.js';
 
 const patient = { timeoutMs: 120_000 };
 const mebibyte = 1024 * 1024;
@@ -64,30 +63,14 @@ async function loadFurtherModules(names: readonly string[]): Promise<void> {
 
 /** `hv vss serve` in the guest, event by event. */
 async function serve(...words: readonly string[]) {
-  const guest = world.machine.start(`echo $$; ${hv} serve --json --hooks /etc/backup.d ${words.join(' ')}`);
-  let errors = '';
-  guest.stderr.on('data', (chunk: Buffer) => {
-    errors += String(chunk);
-  });
-  const lines = createInterface({ input: guest.stdout });
-  const unread: string[] = [];
-  lines.on('line', (line) => unread.push(line));
-  const closed = once(lines, 'close').then(() => null);
-  /** The next event of a kind. @throws with what the program said, when it ends before */
-  const next = async (kind: string): Promise<Record<string, unknown>> => {
-    for (;;) {
-      while (unread.length > 0) {
-        const event = JSON.parse(unread.shift() ?? '{}') as Record<string, unknown>;
-        if (event.kind === kind || event.state === kind) return event;
-      }
-      if ((await Promise.race([once(lines, 'line'), closed])) === null && unread.length === 0)
-        throw new Error(`hv ended with ${await guest.ended} before "${kind}": ${errors}`);
-    }
-  };
-  const [pid] = (await once(lines, 'line')) as [string];
-  unread.shift();
-  await next('ready');
-  return { guest, next, kill: (signal: string) => sh(`kill -${signal} ${pid}`) };
+  const guest = world.machine.start(
+    `echo "{\\"pid\\":$$}"; ${hv} serve --json --hooks /etc/backup.d ${words.join(' ')}`,
+  );
+  const { next } = linesOf(guest);
+  const { pid } = await next();
+  const saw = (kind: string): Promise<Line> => next((event) => event.kind === kind || event.state === kind);
+  await saw('ready');
+  return { guest, next: saw, kill: (signal: string) => sh(`kill -${signal} ${pid}`) };
 }
 
 /** Somebody who writes to each file system: resolves once all of them wait for it. */

@@ -5,21 +5,18 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 
 import { type FcopyProvider, fcopy } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize, kernel } from './host-world.js';
+import { type Line, linesOf } from './support/guest-lines.js';
 
 const patient = { timeoutMs: 180_000 };
 const hasDevice = kernel === '6.1';
 const mebibyte = 1024 * 1024;
 const sizes = [0, 1, 6144, mebibyte + 5, (isFullSize ? 64 : 8) * mebibyte];
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
-
-type Line = Readonly<Record<string, unknown>>;
 
 let files: FcopyProvider = fcopy();
 let world: HostWorld;
@@ -49,28 +46,12 @@ function serve(words: string) {
   const guest = world.machine.start(
     `cd /app && echo $$ > /tmp/hv.pid && exec node dist/cli/main.js --json fcopy serve ${words}`,
   );
-  let errors = '';
-  guest.stderr.on('data', (chunk: Buffer) => {
-    errors += String(chunk);
-  });
-  const lines = createInterface({ input: guest.stdout });
-  const unread: Line[] = [];
-  lines.on('line', (line) => unread.push(JSON.parse(line) as Line));
-  const ended = once(lines, 'close');
+  const { next, errors } = linesOf(guest);
   return {
     kill: () => guest.kill(),
     ended: guest.ended,
-    errors: (): string => errors,
-    /** The next line of a kind; those before it are dropped. @throws with what the command said, when it ends before */
-    async saw(kind: string): Promise<Line> {
-      for (;;) {
-        const line = unread.shift();
-        if (line?.kind === kind) return line;
-        if (line) continue;
-        const [news] = await Promise.race([once(lines, 'line'), ended]);
-        if (news === undefined) throw new Error(`the command ended with ${await guest.ended}: ${errors}`);
-      }
-    },
+    errors,
+    saw: (kind: string): Promise<Line> => next((line) => line.kind === kind),
   };
 }
 

@@ -3,14 +3,13 @@
 // Heartbeat, shutdown and time in a script's hands, in the place of a real kernel's hv_utils: bound to uio_hv_generic and served.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 
 import { heartbeat, shutdown, timesync } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, kernel } from './host-world.js';
+import { linesOf } from './support/guest-lines.js';
 
 const patient = { timeoutMs: 120_000 };
 const takesSlow = KERNELS_WITH_SLOW_UIO.includes(kernel);
@@ -28,25 +27,8 @@ after(async () => endWorld(world));
 /** The program in the guest, step by step. */
 function start() {
   const guest = world.machine.start('cd /app && exec node dist-test/vm/hosted/programs/lifecycle.js');
-  let errors = '';
-  guest.stderr.on('data', (chunk: Buffer) => {
-    errors += String(chunk);
-  });
-  const lines = createInterface({ input: guest.stdout });
-  const unread: Record<string, unknown>[] = [];
-  lines.on('line', (line) => unread.push(JSON.parse(line) as Record<string, unknown>));
-  const ended = once(lines, 'close');
-  /** @throws with what the program said, when it ends before */
-  const saw = async (step: string): Promise<Record<string, unknown>> => {
-    for (;;) {
-      const at = unread.findIndex((line) => line.step === step);
-      const [found] = at < 0 ? [] : unread.splice(at, 1);
-      if (found) return found;
-      if ((await Promise.race([once(lines, 'line'), ended])).length === 0)
-        throw new Error(`the program ended with ${await guest.ended}: ${JSON.stringify(unread)}${errors}`);
-    }
-  };
-  return { saw, ended: guest.ended };
+  const { find } = linesOf(guest);
+  return { saw: (step: string) => find((line) => line.step === step), ended: guest.ended };
 }
 
 describe('services that a script takes from the kernel', {

@@ -3,14 +3,13 @@
 // The kernel's own uio_hv_generic between our guest code and our host: fast and slow channels, subchannels, rescind, hot add.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 
 import { echo } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import { KERNELS_WITH_SLOW_UIO } from '../suites.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize, kernel } from './host-world.js';
+import { linesOf } from './support/guest-lines.js';
 
 const packets = isFullSize ? 10_000 : 500;
 const takesSlow = KERNELS_WITH_SLOW_UIO.includes(kernel);
@@ -31,26 +30,7 @@ after(async () => endWorld(world));
 /** The program in the guest, line by line. */
 function start(...args: readonly string[]) {
   const guest = world.machine.start(`cd /app && exec node dist-test/vm/hosted/programs/uio.js ${args.join(' ')}`);
-  let errors = '';
-  guest.stderr.on('data', (chunk: Buffer) => {
-    errors += String(chunk);
-  });
-  const lines = createInterface({ input: guest.stdout });
-  const unread: string[] = [];
-  lines.on('line', (line) => unread.push(line));
-  const ended = once(lines, 'close');
-  return {
-    /** @throws with what the program said, when it ends before */
-    async next(): Promise<Record<string, unknown>> {
-      while (unread.length === 0) {
-        const [line] = await Promise.race([once(lines, 'line'), ended]);
-        if (line === undefined) throw new Error(`the program ended with ${await guest.ended}: ${errors}`);
-      }
-      return JSON.parse(unread.shift() ?? '{}') as Record<string, unknown>;
-    },
-    ended: guest.ended,
-    errors: (): string => errors,
-  };
+  return { ...linesOf(guest), ended: guest.ended };
 }
 
 describe('a fast channel', () => {

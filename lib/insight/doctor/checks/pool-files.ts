@@ -6,14 +6,15 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { decodeKvpPool } from '../../../protocol/kvp-pool.js';
+import { kvpPoolNames } from '../../../services/kvp/open-pool.js';
+import { poolFolder, poolPath } from '../../../services/kvp/pool-path.js';
 import { looksSecret } from '../../../services/kvp/warnings.js';
 import type { Check, DoctorContext } from '../context.js';
 import type { CheckOutcome } from '../types.js';
 
-const folder = 'var/lib/hyperv';
 /** Where daemons of other systems, and older ones, keep them: what is written there reaches nobody here. */
 const strayFolders = ['var/opt/hyperv', 'var/db/hyperv/pool'];
-const pools = [0, 1, 2, 3, 4];
+const inRoot = (path: string): string => path.slice(1);
 
 export const poolFilesCheck: Check = {
   id: 'pool-files',
@@ -21,12 +22,12 @@ export const poolFilesCheck: Check = {
   topics: ['services', 'kvp', 'security'],
   run: (context) => {
     if (context.rootKind === 'snapshot') return { verdict: 'skip', cause: 'a snapshot does not hold the pools' };
-    const found = pools.flatMap((number) => checkPool(context, `${folder}/.kvp_pool_${number}`));
+    const found = kvpPoolNames.flatMap((name) => checkPool(context, inRoot(poolPath('/', name))));
     const strays = strayFolders
       .filter((stray) => context.exists(`${stray}/.kvp_pool_0`))
       .map((stray) => strayOutcome(stray));
     const all = [...found, ...strays];
-    return all.length > 0 ? all : { verdict: 'skip', cause: `there are no pool files in /${folder}` };
+    return all.length > 0 ? all : { verdict: 'skip', cause: `there are no pool files in ${poolFolder('/')}` };
   },
 };
 
@@ -58,7 +59,7 @@ function strayOutcome(stray: string): CheckOutcome {
   return {
     verdict: 'info',
     subject: stray,
-    cause: `there are pools in /${stray} as well; Linux daemons use /${folder} only`,
+    cause: `there are pools in /${stray} as well; Linux daemons use ${poolFolder('/')} only`,
     evidence: [{ source: `${stray}/.kvp_pool_0`, says: 'there' }],
   };
 }
