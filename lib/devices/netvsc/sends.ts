@@ -4,7 +4,7 @@
 // given room back.
 // Called by: queue.ts, nic.ts, control.ts. Calls: native sendFrames, sendControl.
 
-import { unwatchAbort, watchAbort } from '../../channel/abort-watch.js';
+import { unwatchAbort, watchAbort } from '../../abort-watch.js';
 import type { ChannelCore } from '../../channel/channel-core.js';
 import { VmbusError } from '../../errors.js';
 import { type Binding, Status } from '../../native/binding.js';
