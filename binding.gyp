@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The addon: ring code, system calls, and their Node-API surface; and vmbus-freezer, a program of its own that has nothing of
-# Node in it. Built by scripts/build-native.mjs.
+# The addon: ring code, system calls, and their Node-API surface; and vmbus-freezer and vmbus-keeper, programs of their own that
+# have nothing of Node in them. Built by scripts/build-native.mjs.
 # `sanitize` is none, address (with undefined), thread or undefined.
 {
   "variables": { "sanitize%": "none" },
@@ -71,6 +71,44 @@
       ],
       "ldflags!": ["-rdynamic"],
       # Bound when it starts: while a file system is frozen nothing is to be looked up. It needs the C library alone.
+      "ldflags": ["-pie", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--as-needed"],
+      "conditions": [
+        ["sanitize=='none'", { "cflags_cc": ["-O2", "-g1"] }],
+        ["sanitize=='address'", {
+          "cflags_cc": ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-omit-frame-pointer", "-O1", "-g"],
+          "ldflags": ["-fsanitize=address,undefined"]
+        }],
+        ["sanitize=='undefined'", {
+          "cflags_cc": ["-fsanitize=undefined", "-fno-sanitize=vptr", "-fno-omit-frame-pointer", "-O1", "-g"],
+          "ldflags": ["-fsanitize=undefined"]
+        }],
+        ["sanitize=='thread'", {
+          "cflags_cc": ["-fsanitize=thread", "-fno-omit-frame-pointer", "-O1", "-g"],
+          "ldflags": ["-fsanitize=thread"]
+        }]
+      ]
+    },
+    {
+      "target_name": "vmbus-keeper",
+      "type": "executable",
+      "sources": [
+        "<!@(node -p \"require('fs').readdirSync('native/keeper').filter((name) => name.endsWith('.cc')).sort().map((name) => 'native/keeper/' + name).join(' ')\")"
+      ],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-O3"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-fPIE",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Wshadow",
+        "-Wconversion",
+        "-ffile-prefix-map=<(module_root_dir)=."
+      ],
+      "ldflags!": ["-rdynamic"],
+      # It needs the C library alone.
       "ldflags": ["-pie", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--as-needed"],
       "conditions": [
         ["sanitize=='none'", { "cflags_cc": ["-O2", "-g1"] }],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Builds the addon and the freezer with node-gyp: build/Release/vmbus.node and vmbus-freezer, or sanitized ones in
+// Builds the addon and its programs with node-gyp: build/Release/vmbus.node, vmbus-freezer, vmbus-keeper, or sanitized ones in
 // build-sanitize/<kind>/, to be loaded with VMBUS_NATIVE. Rebuilds only what changed. Needs no network where Node's headers are installed beside it.
 //
 //   node scripts/build-native.mjs [--sanitize=address|thread|undefined] [--debug] [--verbose]
@@ -126,7 +126,7 @@ function isStale(path) {
 
 /** What the generated makefile depends on besides the sources' contents. */
 function configuration() {
-  const sources = ['core', 'os', 'binding', 'freezer'].flatMap((part) =>
+  const sources = ['core', 'os', 'binding', 'freezer', 'keeper'].flatMap((part) =>
     readdirSync(join(project, 'native', part))
       .filter((name) => name.endsWith('.cc'))
       .sort()
@@ -174,7 +174,7 @@ if (!isConfigured) {
   writeFileSync(stamp, wanted);
 }
 run(tree, ['build']);
-for (const name of options.sanitize === undefined ? [] : ['vmbus.node', 'vmbus-freezer']) {
+for (const name of options.sanitize === undefined ? [] : ['vmbus.node', 'vmbus-freezer', 'vmbus-keeper']) {
   const built = join(build, options.debug ? 'Debug' : 'Release', name);
   const target = join(tree, name);
   if (!existsSync(target) || statSync(target).mtimeMs < statSync(built).mtimeMs) {

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** What each folder of native/ must not include. core ← os ← binding; freezer stands alone. */
+/** What each folder of native/ must not include. core ← os ← binding; the programs stand alone. */
 const forbidden = {
   core: [/"(\.\.\/)?(os|binding)\//, /<(napi|uv|node_api)\.h>/, /<(sys\/|unistd|fcntl|linux\/)/],
   os: [/"(\.\.\/)?binding\//, /<(napi|uv|node_api)\.h>/],
@@ -12,6 +12,11 @@ const forbidden = {
   // A program of its own: nothing of the library, nothing that allocates.
   freezer: [
     /"(\.\.\/)?(core|os|binding)\//,
+    /<(napi|uv|node_api)\.h>/,
+    /<(string|vector|map|memory|iostream|functional)>/,
+  ],
+  keeper: [
+    /"(\.\.\/)?(core|os|binding|freezer)\//,
     /<(napi|uv|node_api)\.h>/,
     /<(string|vector|map|memory|iostream|functional)>/,
   ],

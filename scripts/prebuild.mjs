@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Builds everything afresh and puts the addon and the freezer where the published package keeps them:
-// prebuilds/linux-<arch>/vmbus.<libc>.node and vmbus-freezer.<libc>, stripped. Run by `npm pack` and `npm publish` (prepack), on the oldest system to
+// Builds everything afresh and puts the addon and its programs where the published package keeps them:
+// prebuilds/linux-<arch>/vmbus.<libc>.node, vmbus-freezer.<libc> and vmbus-keeper.<libc>, stripped. Run by `npm pack` and `npm publish` (prepack), on the oldest system to
 // be supported.
 //   node scripts/prebuild.mjs            for this machine's architecture
 //   node scripts/prebuild.mjs --check    fails unless every architecture of the package is there (prepublishOnly)
@@ -13,7 +13,11 @@ import process from 'node:process';
 const root = path.resolve(import.meta.dirname, '..');
 const architectures = ['x64', 'arm64'];
 /** What is built, by its name in the package. */
-const built = (libc) => ({ [`vmbus.${libc}.node`]: 'vmbus.node', [`vmbus-freezer.${libc}`]: 'vmbus-freezer' });
+const built = (libc) => ({
+  [`vmbus.${libc}.node`]: 'vmbus.node',
+  [`vmbus-freezer.${libc}`]: 'vmbus-freezer',
+  [`vmbus-keeper.${libc}`]: 'vmbus-keeper',
+});
 const placesOf = (arch, libc) =>
   Object.keys(built(libc)).map((name) => path.join(root, 'prebuilds', `linux-${arch}`, name));
 

@@ -59,6 +59,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddServeFunctions(env, exports, state);
   AddGuestMemoryFunctions(env, exports, state);
   AddClockFunctions(env, exports, state);
+  AddDmaFunctions(env, exports, state);
   AddFaultFunctions(env, exports, state);
   AddFileLockFunctions(env, exports, state);
   AddFrameFunctions(env, exports, state);

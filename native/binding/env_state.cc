@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "../os/dma_memory.h"
 #include "../os/guest_memory.h"
 #include "channel_entry.h"
 #include "frame_entry.h"
@@ -76,6 +77,8 @@ void EnvState::CleanUp() {
   for (const int32_t handle : channels.Open()) channels.Remove(handle);
   for (const int32_t handle : memories.Open()) memories.Remove(handle);
   for (const int32_t handle : leases.Open()) leases.Remove(handle)->Close(JsCallback());
+  // The keeper has the pages until it has closed the device.
+  for (const int32_t handle : dma.Open()) dma.Remove(handle);
   pending_.clear();
   StopWhenDone();
 }

@@ -24,6 +24,7 @@
 namespace vmbus::os {
 
 class Channel;
+class DmaMemory;
 class GuestMemory;
 
 }  // namespace vmbus::os
@@ -78,6 +79,7 @@ class EnvState {
   HandleTable<ServedServiceEntry> served_services;
   HandleTable<os::GuestMemory> memories;
   HandleTable<FrameEntry> frames;
+  HandleTable<os::DmaMemory> dma;
 
  private:
   EnvState(napi_env env, uv_loop_t* loop) : env_(env), loop_(loop) {}

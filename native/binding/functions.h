@@ -18,6 +18,7 @@ void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFrameFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddClockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddDmaFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
 void AddInboxFunctions(Napi::Env env, Napi::Object exports, EnvState* state);

@@ -113,6 +113,7 @@ bool NodeEntry::OnMessage(int connection) {
       OnGone(connection);
       return false;
     }
+    if (message.what == os::NodeServer::Heard::kMemory) continue;
     Tell(NodeEvent::kDoorbell, message.value);
   }
   return true;

@@ -22,6 +22,7 @@ namespace {
 
 constexpr int64_t kMaxRingBytes = UINT32_MAX;
 constexpr int64_t kMaxRing = INT32_MAX;
+constexpr int64_t kMaxAddress = (int64_t{1} << 53) - 1;
 
 Napi::Value ServeNode(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
@@ -126,6 +127,32 @@ Napi::Value ShareBuffers(const Napi::CallbackInfo& info) {
       -(*node)->server().ShareBuffers(std::move(buffers[0]), std::move(buffers[1])));
 }
 
+Napi::Value ReadShown(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  const auto address = arguments.Integer(1, "address", 0, kMaxAddress);
+  if (!address) return {};
+  const auto target = arguments.Bytes(2, "target");
+  if (!target) return {};
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  const os::ShownMemory& memory = (*node)->server().memory();
+  return arguments.Number(memory.Read(static_cast<uint64_t>(*address), *target) ? 0 : -EFAULT);
+}
+
+Napi::Value WriteShown(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto node = ReadNode(arguments);
+  if (!node) return {};
+  const auto address = arguments.Integer(1, "address", 0, kMaxAddress);
+  if (!address) return {};
+  const auto source = arguments.Bytes(2, "source");
+  if (!source) return {};
+  if (*node == nullptr) return arguments.Number(os::kClosed);
+  os::ShownMemory& memory = (*node)->server().memory();
+  return arguments.Number(memory.Write(static_cast<uint64_t>(*address), *source) ? 0 : -EFAULT);
+}
+
 void WakeGuest(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto node = ReadNode(arguments);
@@ -158,6 +185,8 @@ void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
   exports.Set("attachHost", Napi::Function::New<AttachHost>(env, "attachHost", state));
   exports.Set("shareBuffers", Napi::Function::New<ShareBuffers>(env, "shareBuffers", state));
   exports.Set("resetRing", Napi::Function::New<ResetRing>(env, "resetRing", state));
+  exports.Set("readShown", Napi::Function::New<ReadShown>(env, "readShown", state));
+  exports.Set("writeShown", Napi::Function::New<WriteShown>(env, "writeShown", state));
   exports.Set("wakeGuest", Napi::Function::New<WakeGuest>(env, "wakeGuest", state));
   exports.Set("closeNode", Napi::Function::New<CloseNode>(env, "closeNode", state));
   exports.Set("refNode", Napi::Function::New<RefNode>(env, "refNode", state));

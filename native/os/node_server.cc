@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -35,6 +36,23 @@ class WakeDoorbell final : public Doorbell {
 NodeBuffer HandshakeOf(const NodeServer::Buffer& buffer) {
   if (buffer.memory == nullptr) return {};
   return {static_cast<uint32_t>(buffer.memory->bytes()), buffer.gpadl};
+}
+
+// The descriptors of a message, all of them, so that none is lost.
+std::array<UniqueFd, kMemoryOfferFds> TakeOfferFds(msghdr* header) {
+  std::array<UniqueFd, kMemoryOfferFds> fds;
+  size_t taken = 0;
+  for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      UniqueFd owned(fd);
+      if (taken < fds.size()) fds[taken++] = std::move(owned);
+    }
+  }
+  return fds;
 }
 
 }  // namespace
@@ -182,18 +200,50 @@ int NodeServer::SendHandshake(int fd) const {
 }
 
 NodeServer::Message NodeServer::Read(int connection_fd) {
-  int32_t value = 0;
+  union {
+    int32_t doorbell;
+    MemoryOffer offer;
+  } said{};
+  iovec data{&said, sizeof(said)};
+  alignas(cmsghdr) char control[CMSG_SPACE(kMemoryOfferFds * sizeof(int))];
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
   // MSG_TRUNC: the real length, also of a message that is too long.
-  const ssize_t received = recv(connection_fd, &value, sizeof(value), MSG_DONTWAIT | MSG_TRUNC);
+  const ssize_t received =
+      recvmsg(connection_fd, &header, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
   if (received < 0 && (errno == EAGAIN || errno == EINTR)) return {Heard::kNothing, 0};
+  std::array<UniqueFd, kMemoryOfferFds> fds = TakeOfferFds(&header);
   // What the kernel answers with EINVAL has no answer here: a guest that cannot count to 4 is
   // dropped.
-  if (received != static_cast<ssize_t>(sizeof(value))) return {Heard::kGone, 0};
+  if (received == static_cast<ssize_t>(sizeof(said.offer))) {
+    return TakeOffer(connection_fd, said.offer, std::move(fds[0]), std::move(fds[1]));
+  }
+  if (received != static_cast<ssize_t>(sizeof(said.doorbell))) return {Heard::kGone, 0};
   link_->wakes.fetch_add(1, std::memory_order_relaxed);
-  return {Heard::kDoorbell, value};
+  return {Heard::kDoorbell, said.doorbell};
 }
 
-void NodeServer::Drop(int connection_fd) { connections_.erase(connection_fd); }
+NodeServer::Message NodeServer::TakeOffer(int connection_fd, const MemoryOffer& offer,
+                                          UniqueFd memory, UniqueFd answer) {
+  const bool valid = offer.magic == kMemoryMagic && offer.version == kMemoryVersion;
+  if (!valid || !memory.valid() || !answer.valid()) return {Heard::kGone, 0};
+  Result<std::vector<uint64_t>> blocks =
+      memory_.Add(connection_fd, std::move(memory), offer.bytes);
+  if (blocks.ok()) {
+    AnswerOffer(answer.get(), 0, blocks.value());
+  } else {
+    AnswerOffer(answer.get(), blocks.error(), {});
+  }
+  return {Heard::kMemory, 0};
+}
+
+void NodeServer::Drop(int connection_fd) {
+  memory_.Drop(connection_fd);
+  connections_.erase(connection_fd);
+}
 
 void NodeServer::Wake() {
   wake_count_ += 1;
@@ -221,6 +271,7 @@ void NodeServer::Close() {
   interrupt_page_.Unmap();
   monitor_page_.Unmap();
   rings_.clear();
+  memory_.Clear();
 }
 
 }  // namespace vmbus::os

@@ -19,7 +19,9 @@
 #include "link_state.h"
 #include "listening_node.h"
 #include "mapping.h"
+#include "memory_share.h"
 #include "result.h"
+#include "shown_memory.h"
 #include "unique_fd.h"
 
 namespace vmbus::os {
@@ -50,7 +52,8 @@ class NodeServer {
   // Sends the handshake: from then on the guest has the channel open. 0 or an errno.
   int Greet(int connection_fd);
 
-  enum class Heard { kNothing, kDoorbell, kGone };
+  // kMemory: it showed us some of its memory, or tried to, and was answered.
+  enum class Heard { kNothing, kDoorbell, kMemory, kGone };
   struct Message {
     Heard what;
     int32_t value;  // kDoorbell
@@ -83,6 +86,9 @@ class NodeServer {
   // 0 or an errno: EINVAL for sizes that no guest would take.
   int ShareBuffers(Buffer receive, Buffer send);
 
+  // What the guests have shown of their memory.
+  ShownMemory& memory() { return memory_; }
+
   LinkState& link() { return *link_; }
 
   // Closes the host's ends and the socket, and unlinks the path. The connections are the caller's
@@ -100,6 +106,7 @@ class NodeServer {
   Result<Ring> MakeRing(uint64_t ring_bytes, int monitor_id);
   int MakePages();
   int SendHandshake(int fd) const;
+  Message TakeOffer(int connection_fd, const MemoryOffer& offer, UniqueFd memory, UniqueFd answer);
 
   ListeningNode listener_;
   uint64_t ring_bytes_ = 0;
@@ -112,6 +119,7 @@ class NodeServer {
   Mapping interrupt_page_;
   Mapping monitor_page_;
   std::map<int, Ring> rings_;
+  ShownMemory memory_;
   int next_ring_ = 0;
   struct Connection {
     UniqueFd fd;
