@@ -43,10 +43,17 @@ import { visit } from './visit.js';
 
 type QuickOptions = Omit<SendOptions, 'signal' | 'timeoutMs'>;
 
+// The class is the only one who can look.
+let readCore: (channel: OpenedChannel) => ChannelCore;
+
 const noOptions: QuickOptions = {};
 const noLimits: Pick<SendOptions, 'signal' | 'timeoutMs'> = {};
 
 export class OpenedChannel implements Channel {
+  static {
+    readCore = (channel) => channel.#core;
+  }
+
   readonly #core: ChannelCore;
   // A subchannel is of no use without its primary channel, which must not be collected before.
   readonly #parent: object | null;
@@ -203,6 +210,11 @@ export class OpenedChannel implements Channel {
   toJSON(): ChannelInspection {
     return this.inspect();
   }
+}
+
+/** @internal The core behind a channel of this copy of the library; null for any other object. */
+export function coreOf(channel: Channel): ChannelCore | null {
+  return channel instanceof OpenedChannel ? readCore(channel) : null;
 }
 
 /** `console.log(channel)` */

@@ -38,6 +38,7 @@ const byCode: Readonly<Record<VmbusErrorCode, number>> = {
   ERR_VMBUS_RESCINDED: ExitCode.failed,
   ERR_VMBUS_CORRUPT: ExitCode.failed,
   ERR_VMBUS_PROTOCOL: ExitCode.failed,
+  ERR_VMBUS_SCSI: ExitCode.failed,
   ERR_VMBUS_REFUSED: ExitCode.failed,
   ERR_VMBUS_TOO_LARGE: ExitCode.usage,
   ERR_VMBUS_TIMEOUT: ExitCode.failed,

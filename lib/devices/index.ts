@@ -47,6 +47,21 @@ export type {
 export { attachNicQueue, openNic } from './netvsc.js';
 export type { ServiceState } from './service-device.js';
 export * from './shutdown.js';
+export type {
+  ChunkOptions,
+  ExecuteOptions,
+  ScsiResult,
+  StorageCallOptions,
+  StorageChange,
+  StorageController,
+  StorageDisk,
+  StorageInspection,
+  StorageOptions,
+  StorageStats,
+  StorageUnit,
+  WriteStreamOptions,
+} from './storvsc.js';
+export { openStorage } from './storvsc.js';
 export * from './timesync.js';
 export type { ServeVssOptions, VssHandlers, VssService, VssThawReason } from './vss.js';
 export { serveVss } from './vss.js';

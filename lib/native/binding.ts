@@ -7,6 +7,7 @@
 // A function given a handle that is not open answers `Status.closed`.
 
 import type { ClockFunctions } from './clock-functions.js';
+import type { DmaFunctions } from './dma-functions.js';
 import type { FileLockFunctions } from './file-lock-functions.js';
 import type { FrameFunctions } from './frame-functions.js';
 import type { GuestMemoryFunctions } from './guest-memory-functions.js';
@@ -154,6 +155,7 @@ export const NOTHING_AWAITED = -1;
 /** The addon. */
 export interface Binding
   extends ClockFunctions,
+    DmaFunctions,
     FileLockFunctions,
     FrameFunctions,
     GuestMemoryFunctions,

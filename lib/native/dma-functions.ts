@@ -50,6 +50,9 @@ export interface DmaFunctions {
   showDma(lease: number, memory: number, timeoutMs: number, done: (errno: number) => void): number;
   /** Descriptors for the keeper: of the node, the memory, and what pins it (-1 where nothing does). They stay their owners'. */
   heldDescriptors(lease: number, memory: number, out: Float64Array): number;
+  /** The host's side: copies from what guests have shown to a node. 0, -EFAULT for what they have not, or a status. */
+  readShown(node: number, address: number, target: Uint8Array): number;
+  writeShown(node: number, address: number, source: Uint8Array): number;
   /** Lets go of memory. What a host may still write to must be held by a keeper. */
   closeDma(memory: number): void;
 }

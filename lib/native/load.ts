@@ -39,9 +39,8 @@ function candidates(): string[] {
   ];
 }
 
-/** Files that may hold the freezer, best first: beside the addon. */
-export function freezerPlaces(): string[] {
-  const built = 'vmbus-freezer';
+/** Files that may hold a program of ours, best first: beside the addon. */
+export function programPlaces(built: 'vmbus-freezer' | 'vmbus-keeper'): string[] {
   const prebuilt = `${built}.${libc()}`;
   const chosen = process.env.VMBUS_NATIVE;
   if (chosen !== undefined && chosen !== '') return [built, prebuilt].map((name) => join(dirname(chosen), name));

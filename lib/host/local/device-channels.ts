@@ -162,7 +162,7 @@ export class DeviceChannels {
       relid,
       subchannelIndex,
       openData: noOpenData,
-      memory: memoryWith(() => this.#owner.buffers),
+      memory: memoryWith(servedNode, () => this.#owner.buffers),
       offerSubchannels: (count) => this.#offer(count),
       rescind: () => this.#owner.rescind(),
       broke: (error) => this.#around.trouble({ device: guid, relid, provider: provider.name, error }),

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// Guest memory where there is no guest: rings, and the two buffers of a device that has them, are all that a process on the
-// served folder shares with its host.
-// Used by: device-channels.ts, device.ts.
+// Guest memory on a served folder: the two buffers of a device that has them, and what the process that opened the node has shown
+// of its own, under the frame numbers that it was told. Nothing else is there.
+// Used by: device-channels.ts, device.ts, local/utils.
 
 import { errnoName, VmbusError } from '../../errors.js';
 import type { Binding } from '../../native/binding.js';
-import type { GuestMemory, SharedBuffer } from '../types.js';
+import type { GuestMemory, GuestRange, SharedBuffer } from '../types.js';
+
+/** A node that processes show memory to. */
+export interface ShownTo {
+  /** False where it was not shown. */
+  readMemory(address: number, target: Uint8Array): boolean;
+  writeMemory(address: number, source: Uint8Array): boolean;
+}
 
 /** Has no pages and no buffers. */
 export const noGuestMemory: GuestMemory = Object.freeze({
@@ -15,9 +22,32 @@ export const noGuestMemory: GuestMemory = Object.freeze({
   buffer: () => null,
 });
 
-function nowhere(): VmbusError {
-  return new VmbusError('ERR_VMBUS_CORRUPT', 'the guest named memory that it does not share with a simulated host', {
-    hint: 'a served folder shares rings and buffers alone; devices that take page numbers need a guest with a kernel',
+function read(node: ShownTo, ranges: readonly GuestRange[]): Uint8Array {
+  const bytes = new Uint8Array(ranges.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const { address, length } of ranges) {
+    if (!node.readMemory(address, bytes.subarray(at, at + length))) throw nowhere({ address, length });
+    at += length;
+  }
+  return bytes;
+}
+
+function write(node: ShownTo, ranges: readonly GuestRange[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const { address, length } of ranges) {
+    if (at >= bytes.length) return;
+    const part = bytes.subarray(at, at + length);
+    if (!node.writeMemory(address, part)) throw nowhere({ address, length: part.length });
+    at += part.length;
+  }
+  if (at < bytes.length) throw nowhere();
+}
+
+function nowhere(range?: GuestRange): VmbusError {
+  const where = range ? ` (${range.length} bytes at 0x${range.address.toString(16)})` : '';
+  const text = `the guest named memory that it does not share with a simulated host${where}`;
+  return new VmbusError('ERR_VMBUS_CORRUPT', text, {
+    hint: 'a guest of a served folder shares its rings, and the memory that openStorage() makes; others need a kernel',
   });
 }
 
@@ -79,10 +109,11 @@ export interface DeviceBuffers {
   readonly send: DeviceBuffer;
 }
 
-/** What a provider sees of a device with buffers; null where it has none. */
-export function memoryWith(buffers: () => DeviceBuffers | null): GuestMemory {
+/** What a provider sees: the memory that was shown to the node, and the buffers of its device, where it has some. */
+export function memoryWith(node: ShownTo, buffers: () => DeviceBuffers | null): GuestMemory {
   return {
-    ...noGuestMemory,
+    read: async (ranges) => read(node, ranges),
+    write: async (ranges, bytes) => write(node, ranges, bytes),
     buffer(gpadl) {
       const both = buffers();
       return [both?.receive, both?.send].find((buffer) => buffer?.gpadl === gpadl) ?? null;

@@ -80,6 +80,15 @@ export class UioNode {
     return `/proc/${process.pid}/fd/${this.#binding.ringDescriptor(this.#handle, ring)}`;
   }
 
+  /** Copies what the guest has shown of its memory. False where it has not shown all of it. */
+  readMemory(address: number, target: Uint8Array): boolean {
+    return this.#binding.readShown(this.#handle, address, target) === 0;
+  }
+
+  writeMemory(address: number, source: Uint8Array): boolean {
+    return this.#binding.writeShown(this.#handle, address, source) === 0;
+  }
+
   /** Ends all connections and removes the node. */
   close(): void {
     if (this.#isClosed) return;
