@@ -5,8 +5,8 @@
 // for the parts. Source of the facts: drivers/scsi/storvsc_drv.c of the Linux kernel.
 
 import { inspect } from 'node:util';
-import type { Device } from '../bus/types.js';
 import { rootKind } from '../bus/root.js';
+import type { Device } from '../bus/types.js';
 import type { ChannelCore } from '../channel/channel-core.js';
 import { openChannel } from '../channel/open.js';
 import { coreOf } from '../channel/opened-channel.js';
@@ -18,6 +18,7 @@ import { DmaArena } from './dma/arena.js';
 import { checkExecute, checkStorage, isHarmless, type StorageSettings } from './storvsc/arguments.js';
 import { Commands } from './storvsc/commands.js';
 import type { StorageDisk } from './storvsc/disk.js';
+import { forsakenError, notHarmless } from './storvsc/errors.js';
 import { Lanes } from './storvsc/lanes.js';
 import { type Agreement, negotiate, storageVersionName } from './storvsc/negotiation.js';
 import { Patience } from './storvsc/patience.js';
@@ -127,7 +128,7 @@ export class StorageController implements AsyncDisposable {
     const { channels, maxTransferBytes, signal, channel: { force = false } = {} } = this.#settings;
     try {
       await this.#arena.hold(this.#core, handshakeTimeoutMs);
-      void this.#arena.forsaken.then(() => this.#core.end({ by: 'error', error: forsakenError(this.#channel) }));
+      void this.#arena.forsaken.then(() => this.#core.end({ by: 'error', error: forsakenError(this.#channel.device) }));
       const ask = this.#lanes.ask.bind(this.#lanes);
       const agreement = await negotiate((request) => ask(request, handshakeTimeoutMs), this.#channel.device);
       this.#agreement = agreement;
@@ -194,7 +195,7 @@ export class StorageController implements AsyncDisposable {
   async execute(cdb: Uint8Array, options: ExecuteOptions = {}): Promise<ScsiResult> {
     const most = Math.min(this.#settings.maxTransferBytes, this.#agreement.maxTransferBytes);
     checkExecute(cdb, options, most);
-    if (!this.#settings.write && !isHarmless(cdb, options)) throw notHarmless(this.#channel, cdb[0] ?? 0);
+    if (!this.#settings.write && !isHarmless(cdb, options)) throw notHarmless(this.#channel.device, cdb[0] ?? 0);
     const { lun = 0, data, responseBytes = 0 } = options;
     using patience = this.#patience(`command 0x${(cdb[0] ?? 0).toString(16)} to LUN ${lun}`, options);
     const target = responseBytes > 0 ? { target: new Uint8Array(responseBytes) } : {};
@@ -297,20 +298,4 @@ Object.defineProperty(StorageController.prototype, inspect.custom, {
 /** The target of an IDE disk: the second part of its GUID. */
 function ideTarget(id: string): number {
   return Number.parseInt(id.slice(9, 13), 16) & 0xff;
-}
-
-function notHarmless({ device }: Channel, opcode: number): VmbusError {
-  const name = `0x${opcode.toString(16).padStart(2, '0')}`;
-  return new VmbusError('ERR_VMBUS_PERMISSION', `the command ${name} may change a disk, and ${device} was opened for reading`, {
-    device,
-    facts: { opcode },
-    hint: 'openStorage(device, { write: true })',
-  });
-}
-
-function forsakenError({ device }: Channel): VmbusError {
-  return new VmbusError('ERR_VMBUS_SYSTEM', `vmbus-keeper, which guarded the memory of device ${device}, was killed`, {
-    device,
-    hint: 'open the controller again; a keeper must not be killed',
-  });
 }

@@ -5,6 +5,8 @@
 //
 // A place goes back only when the host is done with it: a request that its caller has given up keeps it, whatever that costs.
 
+import { unwatchAbort, watchAbort } from '../../abort-watch.js';
+
 /** A wait for a place. */
 interface Waiting {
   resolve(slot: number): void;
@@ -36,7 +38,7 @@ export class Slots {
     return new Promise((resolve, reject) => {
       const over = (): void => {
         this.#waiting.delete(waiting);
-        signal?.removeEventListener('abort', onAbort);
+        if (signal) unwatchAbort(signal, onAbort);
       };
       const onAbort = (): void => {
         over();
@@ -53,7 +55,7 @@ export class Slots {
         },
       };
       this.#waiting.add(waiting);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal) watchAbort(signal, onAbort);
     });
   }
 

@@ -81,14 +81,22 @@ export class Commands {
   /** Units that answer at this place, in order; each once. */
   async reportLuns(signal: AbortSignal): Promise<number[]> {
     const target = new Uint8Array(lunListBytes);
-    const { data } = await this.must(0, { kind: 'reportLuns', select: 0, allocationBytes: lunListBytes }, { target, signal });
+    const { data } = await this.must(
+      0,
+      { kind: 'reportLuns', select: 0, allocationBytes: lunListBytes },
+      { target, signal },
+    );
     return [...new Set(decodeLuns(data))].sort((a, b) => a - b);
   }
 
   /** What stands at an address; null for nothing. */
   async inquire(lun: number, signal: AbortSignal): Promise<InquiryData | null> {
     const target = new Uint8Array(inquiryBytes);
-    const result = await this.try(lun, { kind: 'inquiry', page: null, allocationBytes: inquiryBytes }, { target, signal });
+    const result = await this.try(
+      lun,
+      { kind: 'inquiry', page: null, allocationBytes: inquiryBytes },
+      { target, signal },
+    );
     if (isGone(result)) return null;
     if (!result.isGood) throw commandError({ device: this.device, lun, command: 'inquiry' }, result);
     const found = decodeInquiry(result.data);

@@ -39,7 +39,9 @@ export function senseText({ key, asc, ascq }: Sense): string {
 
 /** Whether the host says that no unit is at the address. */
 export function isGone({ srbStatus }: ScsiResult): boolean {
-  return srbStatus === SrbStatus.invalidLun || srbStatus === SrbStatus.invalidTarget || srbStatus === SrbStatus.noDevice;
+  return (
+    srbStatus === SrbStatus.invalidLun || srbStatus === SrbStatus.invalidTarget || srbStatus === SrbStatus.noDevice
+  );
 }
 
 /** The error for a command that was not done. */
@@ -83,4 +85,26 @@ function hintOf(sense: Sense | null, device: Guid): string {
   if (sense?.key === SenseKey.dataProtect) return 'the host has the disk write-protected, or its storage is full';
   if (sense?.key === SenseKey.illegalRequest) return 'the unit does not know this command, or not these numbers';
   return `hv scsi ls ${device}; the host's event log says what is wrong with its storage`;
+}
+
+/** The error for a command that may change something, where nothing may be. */
+export function notHarmless(device: Guid, opcode: number): VmbusError {
+  const name = `0x${opcode.toString(16).padStart(2, '0')}`;
+  return new VmbusError(
+    'ERR_VMBUS_PERMISSION',
+    `the command ${name} may change a disk, and ${device} was opened for reading`,
+    {
+      device,
+      facts: { opcode },
+      hint: 'openStorage(device, { write: true })',
+    },
+  );
+}
+
+/** The error for a controller whose keeper is gone. */
+export function forsakenError(device: Guid): VmbusError {
+  return new VmbusError('ERR_VMBUS_SYSTEM', `vmbus-keeper, which guarded the memory of device ${device}, was killed`, {
+    device,
+    hint: 'open the controller again; a keeper must not be killed',
+  });
 }

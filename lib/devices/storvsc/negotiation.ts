@@ -65,11 +65,15 @@ async function agreeOnVersion(ask: Ask, device: Guid): Promise<number> {
     return version;
   }
   const tried = versions.map(storageVersionName).join(', ');
-  throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `the host speaks none of the versions ${tried} of the storage protocol`, {
-    device,
-    facts: { feature: 'storage protocol', versions: tried },
-    hint: 'hosts before Windows Server 2012 speak older ones, which are not spoken here',
-  });
+  throw new VmbusError(
+    'ERR_VMBUS_UNSUPPORTED',
+    `the host speaks none of the versions ${tried} of the storage protocol`,
+    {
+      device,
+      facts: { feature: 'storage protocol', versions: tried },
+      hint: 'hosts before Windows Server 2012 speak older ones, which are not spoken here',
+    },
+  );
 }
 
 async function mustSucceed(ask: Ask, request: VstorRequest): Promise<VstorReply> {

@@ -6,9 +6,10 @@
 // A caller may give up; the place is kept until the host has answered, because the host may write there until then. When the
 // channel ends no place is given back: the memory goes as a whole, after the channel.
 
-import { decodeSense } from '../../protocol/scsi/sense.js';
-import { ScsiStatus } from '../../protocol/scsi/numbers.js';
+import { unwatchAbort, watchAbort } from '../../abort-watch.js';
 import { gpaPageBytes } from '../../protocol/gpa-direct.js';
+import { ScsiStatus } from '../../protocol/scsi/numbers.js';
+import { decodeSense } from '../../protocol/scsi/sense.js';
 import {
   decodeSrbReply,
   type ScsiAddress,
@@ -101,11 +102,11 @@ export class SrbRunner {
         reject(signal.reason);
       };
       if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
+      else watchAbort(signal, onAbort);
       answered
         .then((reply) => (isGivenUp ? null : this.#resultOf(task, slot, reply)))
         .finally(() => {
-          signal.removeEventListener('abort', onAbort);
+          unwatchAbort(signal, onAbort);
           if (isGivenUp) this.counts.abandoned -= 1;
           // With the channel still there, whatever came is the host's answer.
           if (!this.#isEnded()) this.#arena.slots.give(slot);
