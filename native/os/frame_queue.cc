@@ -142,6 +142,10 @@ int32_t FrameQueue::Refill() {
 
 // False: the sink is full.
 bool FrameQueue::TakeLeft(core::FrameSink* sink) {
+  if (next_ == drained_count_) return true;
+  // Once for all packets: a lock for each shows. A buffer that is gone has no bytes: then every
+  // piece of a packet lies outside.
+  const DeviceBuffer::Stay stay = buffers_->receive().Enter();
   for (; next_ < drained_count_; ++next_) {
     const int32_t* numbers = drained_rows_.data() + size_t{next_} * kIndexRowWords;
     const auto flags = static_cast<uint32_t>(numbers[1]);
@@ -153,13 +157,14 @@ bool FrameQueue::TakeLeft(core::FrameSink* sink) {
         uint64_t{static_cast<uint32_t>(numbers[5])} << 32 | static_cast<uint32_t>(numbers[4]),
         drained.subspan(at - headers, headers),
         drained.subspan(at, static_cast<size_t>(numbers[3]))};
-    if (!TakePacket(row, sink)) return false;
+    if (!TakePacket(row, stay.bytes(), sink)) return false;
   }
   return true;
 }
 
-bool FrameQueue::TakePacket(const Row& row, core::FrameSink* sink) {
-  if (row.type == core::kPacketTransferPages) return TakeTransfer(row, sink);
+bool FrameQueue::TakePacket(const Row& row, std::span<const std::byte> buffer,
+                            core::FrameSink* sink) {
+  if (row.type == core::kPacketTransferPages) return TakeTransfer(row, buffer, sink);
   if (row.type == core::kPacketCompletion && SectionPool::IsSectionId(row.id)) {
     TakeCompletion(row);
     return true;
@@ -167,17 +172,14 @@ bool FrameQueue::TakePacket(const Row& row, core::FrameSink* sink) {
   return CopyPacket(row, sink);
 }
 
-bool FrameQueue::TakeTransfer(const Row& row, core::FrameSink* sink) {
+bool FrameQueue::TakeTransfer(const Row& row, std::span<const std::byte> buffer,
+                              core::FrameSink* sink) {
   if (!std::exchange(in_transfer_, true)) {
     const bool carries =
         row.payload.size() >= sizeof(uint32_t) && Load(row.payload.data()) == kNvspPacket;
     reader_.Begin(carries ? row.header : std::span<const std::byte>(), terms_.rules);
   }
-  {
-    const DeviceBuffer::Stay stay = buffers_->receive().Enter();
-    // A buffer that is gone has no bytes: then every piece of the packet lies outside.
-    if (!reader_.Continue(stay.bytes(), terms_.rules, sink)) return false;
-  }
+  if (!reader_.Continue(buffer, terms_.rules, sink)) return false;
   in_transfer_ = false;
   Owe(row.id, reader_.good());
   return true;

@@ -76,8 +76,8 @@ class FrameQueue {
   int32_t Work(core::FrameSink* sink);
   int32_t Refill();
   bool TakeLeft(core::FrameSink* sink);
-  bool TakePacket(const Row& row, core::FrameSink* sink);
-  bool TakeTransfer(const Row& row, core::FrameSink* sink);
+  bool TakePacket(const Row& row, std::span<const std::byte> buffer, core::FrameSink* sink);
+  bool TakeTransfer(const Row& row, std::span<const std::byte> buffer, core::FrameSink* sink);
   bool CopyPacket(const Row& row, core::FrameSink* sink);
   void TakeCompletion(const Row& row);
   void Owe(uint64_t id, bool good);
