@@ -10,12 +10,14 @@ import { startHostProcess } from '../host/index.js';
 export type Simulation = HostProcess;
 
 /** Devices that only stand in the tree: what a guest of Hyper-V usually has besides. */
-const bystanders: readonly string[] = ['net', 'scsi', 'heartbeat', 'shutdown', 'timesync', 'kvp', 'vss'].map((name) =>
-  ['net', 'scsi'].includes(name) ? `idle:class=${name},monitorId=${name === 'net' ? 1 : 2}` : `idle:class=${name}`,
+const bystanders: readonly string[] = ['scsi', 'heartbeat', 'shutdown', 'timesync', 'kvp', 'vss'].map((name) =>
+  name === 'scsi' ? `idle:class=${name},monitorId=2` : `idle:class=${name}`,
 );
+/** A network card whose neighbour answers pings and gives addresses. */
+const card = 'net:peer=10.9.9.1/24,monitorId=1';
 
 /** Devices of a host started without a wish: something to talk to, and what makes a bus look like one. */
-const defaultDevices: readonly string[] = ['echo', 'balloon', ...bystanders];
+const defaultDevices: readonly string[] = ['echo', 'balloon', card, ...bystanders];
 /** Devices of the demonstration: the same, with more channels to look at. */
 export const demoDevices: readonly string[] = defaultDevices.map((name) =>
   name === 'echo' ? 'echo:subchannels=3' : name,

@@ -108,6 +108,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/chan.js'),
   },
   {
+    name: 'net',
+    group: change,
+    summary: 'drive a network card: info, ping, dump, echo, bench',
+    load: () => import('./commands/net.js'),
+  },
+  {
     name: 'kvp',
     group: change,
     summary: 'key-value pairs between guest and host',

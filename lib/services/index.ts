@@ -24,6 +24,8 @@ export { kvpPoolNames, openKvpPool } from './kvp/open-pool.js';
 export type * from './kvp/types.js';
 export { lifecycle, lifecycleKinds } from './lifecycle/lifecycle.js';
 export type * from './lifecycle/types.js';
+export { joinNetwork, type NetworkStationHandle } from './network/station.js';
+export type * from './network/types.js';
 export { applyUnits } from './units/apply.js';
 export { listUnits, planUnits } from './units/plan.js';
 export type * from './units/types.js';

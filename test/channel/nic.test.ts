@@ -220,11 +220,30 @@ describe('a network card', () => {
     await using scene = await NicScene.open();
     const { nic, card } = scene;
     const port = card.network.port();
+    await nic.frames().return?.();
     for (let i = 0; i < 100; i += 1) port.frames.write(datagram(new Uint8Array(60)));
     card.disconnect();
     await nic.events().next();
 
     assert.equal(nic.stats().unread, 100);
+  });
+
+  it('keeps a few batches for its first reader, and goes on without one', async () => {
+    await using scene = await NicScene.open({}, { batchesAhead: 2 });
+    const { nic, card } = scene;
+    const port = card.network.port();
+    port.frames.write(datagram(new Uint8Array(60)));
+    while (nic.stats().framesIn === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 50; i += 1) {
+      port.frames.write(datagram(new Uint8Array(60)));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    card.disconnect();
+    await nic.events().next();
+
+    const { value } = await nic.frames().next();
+    assert.ok(value && value.length >= 1);
+    assert.ok(nic.stats().unread > 0);
   });
 
   it('waits for a reader that is busy, and loses nothing', async () => {

@@ -4,7 +4,7 @@
 // them, sends frames and keeps those that wait for room.
 // Called by: nic.ts, control.ts, attached-queue.ts; the lease (wakes). Calls: native/frame-functions, sends.ts.
 // The ring is always drained, because answers of the host come through it as well; frames wait there only while a reader has
-// all stores, and nobody waits for an answer.
+// all stores, and nobody waits for an answer. Before the first reader as many batches are kept as there are stores.
 
 import type { ChannelCore } from '../../channel/channel-core.js';
 import type { LeaseMember } from '../../channel/lease.js';
@@ -171,7 +171,7 @@ export class NicQueue implements LeaseMember, BatchSource {
   #store(): FrameStore | null {
     const free = this.#free.at(-1);
     if (free !== undefined) return free;
-    return this.#hooks.isAnswerAwaited ? this.#spare : null;
+    return this.#hooks.isAnswerAwaited || !this.#reader.isRead ? this.#spare : null;
   }
 
   /** Rows of frames to the front; the others are told of. */
@@ -203,7 +203,7 @@ export class NicQueue implements LeaseMember, BatchSource {
   }
 
   #deliver(store: FrameStore): void {
-    if (!this.#reader.isRead || store === this.#spare) {
+    if (!this.#reader.isWanted || store === this.#spare) {
       this.unread += store.length;
       return;
     }

@@ -31,14 +31,20 @@ export class FrameReader {
   #waiter: { resolve: (result: Result) => void; reject: (error: unknown) => void } | null = null;
   #end: { readonly error: unknown } | null = null;
   #inTurn = 0;
+  #wasRead = false;
 
   constructor(name: ChannelName) {
     this.#name = name;
   }
 
-  /** Somebody wants frames. */
+  /** Somebody reads. */
   get isRead(): boolean {
     return this.#reader !== null;
+  }
+
+  /** Frames are kept: somebody reads, or nobody has yet. */
+  get isWanted(): boolean {
+    return this.isRead || !this.#wasRead;
   }
 
   get isWaiting(): boolean {
@@ -53,7 +59,7 @@ export class FrameReader {
     this.#sources.delete(source);
   }
 
-  /** A batch came. Only while {@link isRead}. */
+  /** A batch came. Only while {@link isWanted}. */
   offer(batch: StoredBatch, source: BatchSource): void {
     const waiter = this.#waiter;
     if (waiter === null) {
@@ -80,6 +86,7 @@ export class FrameReader {
     if (this.#reader !== null) {
       throw busyError(this.#name, 'frames() reads its frames already', 'leave that loop first (break, or return())');
     }
+    this.#wasRead = true;
     this.#reader = new BatchIterator(this, signal);
     return this.#reader;
   }
