@@ -4,9 +4,8 @@
 // Called by: station.ts. Source: RFC 2131. The lease is not renewed: a station lives for minutes.
 
 import { randomInt } from 'node:crypto';
-
-import type { Patience } from '../../channel/limit.js';
 import { VmbusError } from '../../errors.js';
+import type { Patience } from '../../limit.js';
 import { broadcastMac, macNumber } from '../../protocol/ethernet/address.js';
 import {
   addressBytes,

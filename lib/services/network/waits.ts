@@ -3,7 +3,7 @@
 // What a station waits for, by name: answers of neighbours, each with its own patience.
 // Called by: station.ts, dhcp-client.ts.
 
-import { Limit, type Patience } from '../../channel/limit.js';
+import { Limit, type Patience } from '../../limit.js';
 
 interface Wait {
   resolve(value?: unknown): void;
