@@ -30,9 +30,13 @@ export async function hostWith(provider: Provider): Promise<{ host: SimulatedHos
   return { host, troubles };
 }
 
-/** Opens the device of a fresh host. */
-export async function sceneOf(provider: Provider, options: StorageOptions = {}): Promise<StorageScene> {
-  const { provider: seen, channels } = watched(provider);
+/** Opens the device of a fresh host. @param prepare what happens to a channel before the guest has said anything */
+export async function sceneOf(
+  provider: Provider,
+  options: StorageOptions = {},
+  prepare?: (channel: HostChannel) => void,
+): Promise<StorageScene> {
+  const { provider: seen, channels } = watched(provider, prepare);
   const { host, troubles } = await hostWith(seen);
   const storage = await openStorage(openBus({ root: host.root }).device(provider.name), options);
   opened.push(storage);
@@ -40,10 +44,14 @@ export async function sceneOf(provider: Provider, options: StorageOptions = {}):
 }
 
 /** The same provider, whose channels a test can get at. */
-function watched(provider: Provider): { provider: Provider; channels: HostChannel[] } {
+function watched(
+  provider: Provider,
+  prepare?: (channel: HostChannel) => void,
+): { provider: Provider; channels: HostChannel[] } {
   const channels: HostChannel[] = [];
   const onOpen: Provider['onOpen'] = (channel) => {
     channels.push(channel);
+    prepare?.(channel);
     return provider.onOpen(channel);
   };
   return { provider: Object.create(provider, { onOpen: { value: onOpen } }) as Provider, channels };

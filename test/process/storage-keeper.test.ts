@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// What stands between a host and freed memory: the keeper by itself, and when its script is killed amid reads; and memory of huge
+// pages, where this machine has some.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { afterEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { DmaArena } from '../../dist/devices/dma/arena.js';
+import { memoryDisk, SimulatedHost, scsi } from '../../dist/host/index.js';
+import { DmaInspect } from '../../dist/native/dma-functions.js';
+import { keeperPath } from '../../dist/native/keeper-path.js';
+import { native } from '../../dist/native/load.js';
+
+const hosts: SimulatedHost[] = [];
+const hugePageBytes = 2 * 2 ** 20;
+
+afterEach(async () => {
+  for (const host of hosts.splice(0)) await host.close();
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
+
+describe('vmbus-keeper', () => {
+  it('closes the device, and ends, when its script is killed amid reads', async () => {
+    const host = await SimulatedHost.start({
+      devices: [scsi({ disks: [memoryDisk({ sizeBytes: 8 * 2 ** 20 })] })],
+      bound: true,
+    });
+    hosts.push(host);
+    const program = fileURLToPath(new URL('storage-child.js', import.meta.url));
+    const child = spawn(process.execPath, [program, host.root], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const keeper = Number(/kept by (\d+)/.exec(line)?.[1]);
+    // It has the socket of the node and the memory, and nothing else of the script's.
+    assert.match(readlinkSync(`/proc/${keeper}/fd/3`), /^socket:/);
+    assert.match(readlinkSync(`/proc/${keeper}/fd/4`), /vmbus-dma/);
+    assert.ok(!existsSync(`/proc/${keeper}/fd/5`));
+
+    const closed = (async () => {
+      for await (const event of host.events()) if (event.kind === 'closed') return;
+    })();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await closed;
+
+    assert.equal(host.devices[0]?.isOpen, false);
+    // It has closed the device, and has only to end.
+    while (isAlive(keeper)) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('does nothing without a device and memory', async () => {
+    for (const words of [[], ['2'], ['7']]) {
+      const child = spawn(keeperPath(), words, { stdio: ['ignore', 'ignore', 'pipe'] });
+      const [status] = (await once(child, 'close')) as [number];
+      assert.equal(status, 2, words.join(' '));
+    }
+  });
+});
+
+const freePages = Number(/HugePages_Free:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1] ?? 0);
+const skip =
+  freePages < 3 || process.getuid?.() !== 0
+    ? `needs root and 3 free huge pages, there are ${freePages}: sysctl vm.nr_hugepages=4`
+    : false;
+
+describe('memory of huge pages', { skip }, () => {
+  it('has frames, is locked, and gives back what is put in', () => {
+    const stage = new Float64Array(1);
+    const memory = native().makeDma(2 * hugePageBytes, false, stage);
+    assert.ok(memory > 0, `${memory} at stage ${stage[0]}`);
+    const facts = new Float64Array(DmaInspect.words);
+    native().inspectDma(memory, facts);
+    const frames = new Float64Array((2 * hugePageBytes) / 4096);
+
+    assert.equal(native().dmaFrames(memory, frames), frames.length);
+
+    assert.ok(frames.every((frame, i) => frame > 0 && (i % 512 === 0 || frame === (frames[i - 1] ?? 0) + 1)));
+    assert.equal(frames[0] && frames[0] % 512, 0);
+    const bytes = Buffer.from('written');
+    const back = Buffer.alloc(bytes.length);
+    assert.equal(native().writeDma(memory, 2 * hugePageBytes - bytes.length, bytes), 0);
+    assert.equal(native().readDma(memory, 2 * hugePageBytes - bytes.length, back), 0);
+    assert.equal(back.toString(), 'written');
+    assert.ok(native().writeDma(memory, 2 * hugePageBytes - bytes.length + 1, bytes) < 0);
+    assert.ok(native().readDma(memory, 2 * hugePageBytes, back) < 0);
+    console.log(facts[DmaInspect.pinError] === 0 ? 'pinned' : `not pinned: errno ${facts[DmaInspect.pinError]}`);
+    native().closeDma(memory);
+  });
+});
+
+describe('memory that there is not enough of', () => {
+  it('is refused with the command that helps', () => {
+    const plan = { slots: 256, slotBytes: 4 * 2 ** 20, isSimulated: false };
+    assert.throws(() => DmaArena.make(plan), { hint: /sysctl vm\.nr_hugepages=512|CAP_SYS_ADMIN|HUGETLBFS/ });
+  });
+});
