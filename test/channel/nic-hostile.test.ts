@@ -73,6 +73,11 @@ const beginnings: readonly (readonly [string, (packet: HostPacket) => HostPacket
   ['answers no version', answer(initComplete, () => null), late],
   ['answers the version too shortly', answer(initComplete, cut(8)), protocol],
   ['answers the version with another message', answer(initComplete, (p) => put(p, 0, receiveBufferComplete)), protocol],
+  [
+    'answers the version with a message that is whole',
+    answer(initComplete, (p) => put(p, 0, sendBufferComplete)),
+    protocol,
+  ],
   ['answers the version with no message', answer(initComplete, (p) => put(p, 0, 9999)), protocol],
   ['answers the version under another id', answer(initComplete, (p) => ({ ...p, transactionId: 99n })), late],
   ['refuses the receive buffer', answer(receiveBufferComplete, (p) => put(p, 4, 2)), refused],

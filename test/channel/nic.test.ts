@@ -246,6 +246,23 @@ describe('a network card', () => {
     assert.ok(nic.stats().unread > 0);
   });
 
+  it('has room again when a reader leaves batches behind', async () => {
+    await using scene = await NicScene.open({}, { batchesAhead: 1 });
+    const { nic, card } = scene;
+    const port = card.network.port();
+    for (let i = 0; i < 3; i += 1) {
+      const before = nic.stats().framesIn;
+      const iterator = nic.frames();
+      port.frames.write(datagram(new Uint8Array(60)));
+      while (nic.stats().framesIn === before) await new Promise((resolve) => setImmediate(resolve));
+      await iterator.return?.();
+    }
+    const reading = nic.frames().next();
+    port.frames.write(datagram(new Uint8Array(60)));
+
+    assert.equal((await reading).value?.length, 1);
+  });
+
   it('waits for a reader that is busy, and loses nothing', async () => {
     await using scene = await NicScene.open({}, { batchesAhead: 1 });
     const { nic, card } = scene;
@@ -306,6 +323,8 @@ describe('a network card', () => {
     const count = await counted;
     await arriving;
     await worker.terminate();
+    nic.reclaimQueue(1);
+    assert.equal(nic.shareQueue(1).queue, 1, 'the next thread can have it');
     await nic.close();
 
     assert.ok(Number(count) > 20, `${count} frames came to the worker`);

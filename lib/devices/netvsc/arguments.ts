@@ -63,6 +63,15 @@ function whole(
   return value ?? otherwise;
 }
 
+/** Frames to be sent, checked. */
+export interface Outgoing {
+  readonly list: readonly Uint8Array[];
+  /** What goes beside each of them. */
+  readonly infos: Int32Array | null;
+  /** Null: by their flows. */
+  readonly queue: number | null;
+}
+
 /** The frames as a list. @throws TypeError, VmbusError ERR_VMBUS_TOO_LARGE */
 export function checkFrames(frames: unknown, mostBytes: number, device: Guid): readonly Uint8Array[] {
   const list: readonly unknown[] = Array.isArray(frames) ? frames : [frames];

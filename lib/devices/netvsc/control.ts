@@ -4,10 +4,10 @@
 // buffer. Each request has its own deadline, and an answer counts only under its id and with the type that was asked for.
 // Called by: bring-up.ts, nic.ts; queue.ts hands in what the host sends.
 
-import { Limit } from '../../limit.js';
 import { outgoing, send } from '../../channel/send.js';
 import { PacketType } from '../../channel/types.js';
 import { VmbusError } from '../../errors.js';
+import { Limit } from '../../limit.js';
 import { protocolViolation } from '../../protocol/message-fields.js';
 import {
   decodeNvspHostMessage,

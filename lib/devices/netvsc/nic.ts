@@ -7,13 +7,13 @@ import { type InspectOptions, inspect } from 'node:util';
 
 import type { ChannelCore } from '../../channel/channel-core.js';
 import { closeByUser } from '../../channel/close.js';
-import { shareChannel } from '../../channel/share.js';
+import { reclaimChannel, shareChannel } from '../../channel/share.js';
 import type { CloseReason } from '../../channel/types.js';
 import { checkInteger, checkLimits } from '../../check.js';
 import { invalidValue } from '../../errors.js';
 import { Feed } from '../../feed.js';
 import { FrameInspect } from '../../native/frame-functions.js';
-import { checkFrames, checkSendOptions, infosOf, type NicSettings } from './arguments.js';
+import { checkFrames, checkSendOptions, infosOf, type NicSettings, type Outgoing } from './arguments.js';
 import type { BufferTerms, NicFacts } from './bring-up.js';
 import { NicControl } from './control.js';
 import { flowOf, partsOf } from './flow.js';
@@ -178,6 +178,13 @@ export class Nic implements AsyncDisposable {
     return { channel: shareChannel(this.#core, relid), queue, maxFrameBytes: this.maxFrameBytes };
   }
 
+  /** Takes a queue back from a thread that is done with it or has ended; one that is still there loses it. */
+  reclaimQueue(queue: number): void {
+    checkInteger(queue, 'queue', 0, this.#granted - 1);
+    const relid = this.#relids.get(queue);
+    if (relid !== undefined && queue >= this.#queues.length) reclaimChannel(this.#core, relid);
+  }
+
   stats(): NicStats {
     return statsOf(this.#queues, this.#control);
   }
@@ -280,12 +287,6 @@ export class Nic implements AsyncDisposable {
       ),
     );
   }
-}
-
-interface Outgoing {
-  readonly list: readonly Uint8Array[];
-  readonly infos: Int32Array | null;
-  readonly queue: number | null;
 }
 
 /** An Ethernet header and a tag. */
