@@ -114,6 +114,12 @@ export const verbs: readonly Verb[] = [
     load: () => import('./commands/net.js'),
   },
   {
+    name: 'scsi',
+    group: change,
+    summary: 'drive a storage controller: ls, inquiry, capacity, read, write, bench',
+    load: () => import('./commands/scsi.js'),
+  },
+  {
     name: 'kvp',
     group: change,
     summary: 'key-value pairs between guest and host',

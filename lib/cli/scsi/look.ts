@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// `hv scsi ls`, `inquiry` and `capacity`: what is on a controller.
+
+import type { StorageDisk, StorageUnit } from '../../index.js';
+import type { Context } from '../context.js';
+import { bytes, grouped } from '../figures.js';
+import { renderTable } from '../table.js';
+import { diskOf, openController } from './open-controller.js';
+
+const types: Readonly<Record<number, string>> = { 0: 'disk', 1: 'tape', 5: 'optical', 12: 'array', 13: 'enclosure' };
+
+interface LunOptions {
+  readonly lun?: number;
+}
+
+/** Runs `hv scsi ls`. */
+export async function list(context: Context, name: string): Promise<void> {
+  const { device, storage } = await openController(context, name);
+  const { out } = context;
+  const disks = new Map(storage.disks().map((disk) => [disk.lun, disk]));
+  if (out.json) {
+    const { kind, version, maxTransferBytes, memory } = storage.inspect();
+    const units = storage.units().map((unit) => unitJson(unit, disks.get(unit.lun)));
+    out.document('vmbus.scsi.units/1', { device: device.id, kind, version, maxTransferBytes, memory, units });
+    return;
+  }
+  const rows = storage.units().map((unit) => {
+    const disk = disks.get(unit.lun);
+    const size = disk ? bytes(Number(disk.sizeBytes)) : '';
+    const what = types[unit.deviceType] ?? `type ${unit.deviceType}`;
+    const model = `${unit.vendor} ${unit.product}`;
+    const access = disk?.isWriteProtected ? 'protected' : '';
+    return [String(unit.lun), what, model, size, disk ? String(disk.blockBytes) : '', disk?.serial ?? '', access];
+  });
+  const columns = [
+    { title: 'LUN', align: 'right' },
+    { title: 'TYPE' },
+    { title: 'MODEL' },
+    { title: 'SIZE', align: 'right' },
+    { title: 'BLOCK', align: 'right' },
+    { title: 'SERIAL' },
+    { title: 'ACCESS' },
+  ] as const;
+  if (rows.length === 0) out.note(`nothing is on ${device.class.name} ${device.id}`);
+  else out.line(renderTable(columns, rows, out.paint));
+}
+
+/** Runs `hv scsi inquiry`. */
+export async function inquiry(context: Context, name: string, { lun }: LunOptions): Promise<void> {
+  const open = await openController(context, name);
+  const { out } = context;
+  const disk = await diskOf(open, lun);
+  if (out.json) {
+    out.document('vmbus.scsi.unit/1', { device: open.device.id, ...unitJson(disk.unit, disk) });
+    return;
+  }
+  const rows = [
+    ['vendor', disk.unit.vendor],
+    ['product', disk.unit.product],
+    ['revision', disk.unit.revision],
+    ['serial', disk.serial ?? '-'],
+    ['write-protected', disk.isWriteProtected ? 'yes' : 'no'],
+  ] as const;
+  for (const [title, value] of rows) out.line(`${title.padEnd(17)}${value}`);
+}
+
+/** Runs `hv scsi capacity`. */
+export async function capacity(context: Context, name: string, { lun }: LunOptions): Promise<void> {
+  const open = await openController(context, name);
+  const { out } = context;
+  const disk = await diskOf(open, lun);
+  const { sizeBytes, blockBytes } = disk;
+  const blocks = sizeBytes / BigInt(blockBytes);
+  if (out.json) {
+    out.document('vmbus.scsi.capacity/1', { device: open.device.id, lun: disk.lun, sizeBytes, blockBytes, blocks });
+    return;
+  }
+  out.line(`${grouped(sizeBytes)} bytes: ${grouped(blocks)} blocks of ${blockBytes}`);
+}
+
+function unitJson(unit: StorageUnit, disk: StorageDisk | undefined): Readonly<Record<string, unknown>> {
+  const type = types[unit.deviceType] ?? null;
+  if (!disk) return { ...unit, type };
+  const { serial, sizeBytes, blockBytes, isWriteProtected } = disk;
+  return { ...unit, type, serial, sizeBytes, blockBytes, isWriteProtected };
+}

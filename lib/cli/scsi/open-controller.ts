@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// Opens the storage controller a command names. On a host that lives for this command only (`--sim`) it is bound first.
+
+import type { Device, StorageController, StorageDisk, StorageOptions } from '../../index.js';
+import type { Context } from '../context.js';
+
+/** An open controller and its device. */
+export interface OpenController {
+  readonly device: Device;
+  readonly storage: StorageController;
+}
+
+/** Opens a controller; it is closed at the end of the command, and with Ctrl-C. */
+export async function openController(
+  context: Context,
+  name: string,
+  options: StorageOptions = {},
+): Promise<OpenController> {
+  const { bindDevice, openStorage, VmbusError } = await import('../../index.js');
+  const bus = await context.bus();
+  const found = bus.device(name);
+  if (context.options.sim && !found.uio) {
+    const binding = await bindDevice(found, { signal: context.signal });
+    context.defer(() => binding.restore());
+  }
+  const device = bus.device(found.id);
+  if (!device.uio) {
+    const held = device.driver === null ? 'no driver has it' : `the driver ${device.driver} has it`;
+    throw new VmbusError('ERR_VMBUS_NOT_BOUND', `storage ${device.id} is not lent to user space: ${held}`, {
+      device: device.id,
+      facts: { driver: device.driver },
+      hint: `hv bind ${device.id} (a controller whose disks are in use is refused), then again; hv restore gives it back`,
+    });
+  }
+  const storage = await openStorage(device, { signal: context.signal, ...options });
+  context.defer(() => storage.close());
+  return { device, storage };
+}
+
+/** The disk that a command means: by its LUN, or the only one. @throws VmbusError ERR_VMBUS_NO_DEVICE; UsageError */
+export async function diskOf({ storage }: OpenController, lun: number | undefined): Promise<StorageDisk> {
+  const disks = storage.disks();
+  const [only, ...others] = disks;
+  if (lun !== undefined || !only) return storage.disk(lun);
+  if (others.length === 0) return only;
+  const { UsageError } = await import('../usage-error.js');
+  throw new UsageError(`which disk? There are LUNs ${disks.map((disk) => disk.lun).join(', ')}`, 'say --lun N');
+}
+
+/** `LUN 0 (Msft Virtual Disk, 1,073,741,824 bytes)` */
+export function diskText({ lun, unit, sizeBytes }: StorageDisk): string {
+  return `LUN ${lun} (${unit.vendor} ${unit.product}, ${String(sizeBytes).replace(/\B(?=(\d{3})+$)/g, ',')} bytes)`;
+}

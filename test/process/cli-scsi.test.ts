@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+//
+// `hv scsi` on a simulated host: what it prints, reads and writes, and what it refuses.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+
+import { type Disk, memoryDisk, SimulatedHost, scsi } from '../../dist/host/index.js';
+import { run } from './cli-run.js';
+
+const megabyte = 2 ** 20;
+const folder = mkdtempSync(join(tmpdir(), 'vmbus-scsi-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** A host with one disk of random bytes, and a write-protected one with LUN 3. */
+async function withDisks(work: (root: string, disk: Disk, bytes: Buffer) => Promise<void>): Promise<void> {
+  const disk = memoryDisk({ sizeBytes: 2 * megabyte });
+  const bytes = randomBytes(2 * megabyte);
+  await disk.write(0, bytes);
+  const protectedDisk = { disk: memoryDisk({ sizeBytes: megabyte, blockBytes: 4096, readonly: true }), lun: 3 };
+  const controller = scsi({ disks: [{ disk, serial: 'one' }, protectedDisk], subchannels: 1 });
+  await using host = await SimulatedHost.start({ devices: [controller], bound: true });
+  await work(host.root, disk, bytes);
+  assert.equal(host.devices[0]?.isOpen, false);
+}
+
+describe('hv scsi', () => {
+  it('lists what is on a controller, and says what one disk is', async () => {
+    await withDisks(async (root) => {
+      const { status, stdout, stderr } = await run(['--root', root, 'scsi', 'ls']);
+      const json = await run(['--root', root, 'scsi', 'ls', '--json']);
+      const size = await run(['--root', root, 'scsi', 'capacity', '--lun', '3']);
+      const what = await run(['--root', root, 'scsi', 'inquiry', '--lun', '0']);
+
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^ +0 {2}disk {2}Msft Virtual Disk {2}2 MiB {4}512 {2}one +-$/m);
+      assert.match(stdout, /^ +3 {2}disk {2}Msft Virtual Disk {2}1 MiB {3}4096 {2}\w+ {2}protected$/m);
+      const document = JSON.parse(json.stdout);
+      assert.equal(document.schema, 'vmbus.scsi.units/1');
+      assert.deepEqual(
+        document.units.map((unit: { lun: number; sizeBytes: number }) => [unit.lun, unit.sizeBytes]),
+        [
+          [0, 2 * megabyte],
+          [3, megabyte],
+        ],
+      );
+      assert.equal(size.stdout, '1,048,576 bytes: 256 blocks of 4096\n');
+      assert.match(what.stdout, /^serial +one$/m);
+    });
+  });
+
+  it('reads into a file and to standard output', async () => {
+    await withDisks(async (root, _disk, bytes) => {
+      const path = join(folder, 'read.img');
+      const whole = await run(['--root', root, 'scsi', 'read', 'scsi', '--lun', '0', '-o', path]);
+      const some = await run(['--root', root, 'scsi', 'read', '-l', '3', '--offset', '4K', '--length', '8K']);
+
+      assert.equal(whole.status, 0, whole.stderr);
+      assert.equal(Buffer.compare(readFileSync(path), bytes), 0);
+      assert.equal(some.status, 0, some.stderr);
+      assert.equal(some.stdout, '\0'.repeat(8192));
+    });
+  });
+
+  it('writes only where that was said, after it has said where', async () => {
+    await withDisks(async (root, disk) => {
+      const path = join(folder, 'write.img');
+      const bytes = randomBytes(65_536);
+      writeFileSync(path, bytes);
+      const words = ['--root', root, 'scsi', 'write', 'scsi', path, '--lun', '0', '--offset', '1M'];
+      const before = await disk.read(megabyte, bytes.length);
+
+      const asked = await run(words);
+      const unchanged = await disk.read(megabyte, bytes.length);
+      const done = await run([...words, '--write']);
+
+      assert.equal(asked.status, 2);
+      assert.match(
+        asked.stderr,
+        /would overwrite bytes 1,048,576 to 1,114,112 of LUN 0 \(Msft Virtual Disk, 2,097,152 bytes\)/,
+      );
+      assert.equal(Buffer.compare(unchanged, before), 0);
+      assert.equal(done.status, 0, done.stderr);
+      assert.equal(Buffer.compare(await disk.read(megabyte, bytes.length), bytes), 0);
+    });
+  });
+
+  it('refuses a protected disk, and asks which where there are several', async () => {
+    await withDisks(async (root) => {
+      const path = join(folder, 'page.img');
+      writeFileSync(path, randomBytes(4096));
+
+      const protectedDisk = await run(['--root', root, 'scsi', 'write', 'scsi', path, '--lun', '3', '--write']);
+      const unclear = await run(['--root', root, 'scsi', 'capacity']);
+      const missing = await run(['--root', root, 'scsi', 'capacity', '--lun', '9']);
+
+      assert.equal(protectedDisk.status, 4);
+      assert.match(protectedDisk.stderr, /write-protected/);
+      assert.equal(unclear.status, 2);
+      assert.match(unclear.stderr, /LUNs 0, 3/);
+      assert.equal(missing.status, 3);
+    });
+  });
+
+  it('measures', async () => {
+    await withDisks(async (root) => {
+      const words = ['scsi', 'bench', '--lun', '0', '-t', '100ms', '-s', '4K', '--random', '--channels', '2', '--json'];
+      const { status, stdout, stderr } = await run(['--root', root, ...words]);
+
+      assert.equal(status, 0, stderr);
+      const { schema, requests, channels } = JSON.parse(stdout);
+      assert.deepEqual([schema, requests > 0, channels], ['vmbus.scsi.bench/1', true, 2]);
+    });
+  });
+});
