@@ -83,6 +83,26 @@ describe('a disk controller', () => {
     );
   });
 
+  test('is in use by a RAID of whole disks', () => {
+    using tree = scsi();
+    tree.folder(`${acpi}/${scsiId}/host2/target2:0:0/2:0:0:0/block/sda/holders/md0`);
+    tree.writeAll('sys/class/block/md0', { dev: '9:0' });
+    tree.write('proc/1/mountinfo', '22 1 9:0 / /srv rw - ext4 /dev/md0 rw\n');
+    assert.deepEqual(
+      usesOf(tree).map((use) => use.detail),
+      ['sda is part of md0', 'md0 is mounted on /srv'],
+    );
+  });
+
+  test('is in use by swap space on a logical volume', () => {
+    using tree = scsi();
+    tree.folder(`${acpi}/${scsiId}/host2/target2:0:0/2:0:0:0/block/sda/sda1/holders/dm-3`);
+    tree.writeAll('sys/class/block/dm-3', { dev: '253:3', 'dm/name': 'vg-swap' });
+    tree.write('dev/dm-3', '');
+    tree.write('proc/swaps', 'Filename\tType\tSize\tUsed\tPriority\n/dev/dm-3 partition 1000 0 -2\n');
+    assert.deepEqual(kindsOf(tree), ['holder', 'swap']);
+  });
+
   test('is in use by a process that has a partition open', () => {
     using tree = scsi();
     openIn(tree, 77, '/dev/sda1');
