@@ -45,8 +45,8 @@ DmaMemory::MakeResult DmaMemory::MakeHuge(size_t bytes) {
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return DmaFailure{errno, DmaStage::kMake};
   if (fcntl(fd, F_ADD_SEALS, kSeals) != 0) return DmaFailure{errno, DmaStage::kMake};
   // Huge pages are set aside here, so populating them cannot fail.
-  void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_POPULATE | MAP_LOCKED, fd, 0);
+  void* address =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE | MAP_LOCKED, fd, 0);
   if (address == MAP_FAILED) return DmaFailure{errno, DmaStage::kPopulate};
   made->bytes_ = std::span(static_cast<std::byte*>(address), bytes);
   // Somebody's data: neither for children nor for core files.

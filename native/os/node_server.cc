@@ -230,8 +230,7 @@ NodeServer::Message NodeServer::TakeOffer(int connection_fd, const MemoryOffer& 
                                           UniqueFd memory, UniqueFd answer) {
   const bool valid = offer.magic == kMemoryMagic && offer.version == kMemoryVersion;
   if (!valid || !memory.valid() || !answer.valid()) return {Heard::kGone, 0};
-  Result<std::vector<uint64_t>> blocks =
-      memory_.Add(connection_fd, std::move(memory), offer.bytes);
+  Result<std::vector<uint64_t>> blocks = memory_.Add(connection_fd, std::move(memory), offer.bytes);
   if (blocks.ok()) {
     AnswerOffer(answer.get(), 0, blocks.value());
   } else {

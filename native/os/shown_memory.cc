@@ -113,9 +113,8 @@ bool ShownMemory::Read(uint64_t address, std::span<std::byte> target) const {
 
 bool ShownMemory::Write(uint64_t address, std::span<const std::byte> source) {
   if (!Holds(address, source.size())) return false;
-  EachBlock(blocks_, address, source.size(), [&](std::byte* to, size_t at, size_t bytes) {
-    memcpy(to, source.data() + at, bytes);
-  });
+  EachBlock(blocks_, address, source.size(),
+            [&](std::byte* to, size_t at, size_t bytes) { memcpy(to, source.data() + at, bytes); });
   return true;
 }
 
