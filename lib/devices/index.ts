@@ -50,6 +50,8 @@ export * from './shutdown.js';
 export type {
   ChunkOptions,
   ExecuteOptions,
+  Partition,
+  PartitionTable,
   ScsiResult,
   StorageCallOptions,
   StorageChange,

@@ -38,6 +38,7 @@ import type {
 import { Units } from './storvsc/units.js';
 
 export { StorageDisk } from './storvsc/disk.js';
+export type { Partition, PartitionTable } from './storvsc/partitions.js';
 export type { ChunkOptions, WriteStreamOptions } from './storvsc/streams.js';
 export type * from './storvsc/types.js';
 
@@ -270,9 +271,9 @@ export class StorageController implements AsyncDisposable {
     await this.#units.scan(patience.signal);
   }
 
-  /** A unit has something to say: that it, or which units there are, changed. */
+  /** A unit has something to say: that it (2A), or which units there are (3F), changed. */
   #attend({ asc }: Sense): void {
-    if (asc === capacityChanged || asc === targetChanged) this.#rescanner.ask();
+    if (asc === 0x2a || asc === 0x3f) this.#rescanner.ask();
   }
 
   async #finish(reason: CloseReason): Promise<CloseReason> {
@@ -283,10 +284,6 @@ export class StorageController implements AsyncDisposable {
     return reason;
   }
 }
-
-/** Additional sense codes of a unit attention. */
-const capacityChanged = 0x2a;
-const targetChanged = 0x3f;
 
 // Not a method: its computed name could not stand in the declaration file.
 Object.defineProperty(StorageController.prototype, inspect.custom, {

@@ -53,6 +53,21 @@ describe('hv scsi', () => {
     });
   });
 
+  it('shows partitions', async () => {
+    await withDisks(async (root, disk) => {
+      const block = new Uint8Array(512);
+      block.set([0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0], 450);
+      block.set([0x55, 0xaa], 510);
+      await disk.write(0, block);
+
+      const { stdout, stderr } = await run(['--root', root, 'scsi', 'ls']);
+      const json = await run(['--root', root, 'scsi', 'ls', '--json']);
+
+      assert.match(stdout, /^ +0 +1 {2}1,048,576 {2}1 MiB {2}mbr +0x83 +-$/m, stderr);
+      assert.equal(JSON.parse(json.stdout).units[0].partitionTable.kind, 'mbr');
+    });
+  });
+
   it('reads into a file and to standard output', async () => {
     await withDisks(async (root, _disk, bytes) => {
       const path = join(folder, 'read.img');

@@ -21,7 +21,7 @@ export async function list(context: Context, name: string): Promise<void> {
   const disks = new Map(storage.disks().map((disk) => [disk.lun, disk]));
   if (out.json) {
     const { kind, version, maxTransferBytes, memory } = storage.inspect();
-    const units = storage.units().map((unit) => unitJson(unit, disks.get(unit.lun)));
+    const units = await Promise.all(storage.units().map((unit) => listed(context, unit, disks.get(unit.lun))));
     out.document('vmbus.scsi.units/1', { device: device.id, kind, version, maxTransferBytes, memory, units });
     return;
   }
@@ -44,6 +44,36 @@ export async function list(context: Context, name: string): Promise<void> {
   ] as const;
   if (rows.length === 0) out.note(`nothing is on ${device.class.name} ${device.id}`);
   else out.line(renderTable(columns, rows, out.paint));
+  await listPartitions(context, storage.disks());
+}
+
+/** The partitions of all disks, and what is wrong with their tables. */
+async function listPartitions({ out, signal }: Context, disks: readonly StorageDisk[]): Promise<void> {
+  const rows: string[][] = [];
+  for (const disk of disks) {
+    const { kind, partitions, problems } = await disk.partitions({ signal });
+    for (const { number, startBytes, sizeBytes, type, name } of partitions)
+      rows.push([String(disk.lun), String(number), grouped(startBytes), bytes(Number(sizeBytes)), kind, type, name]);
+    for (const problem of problems) out.note(`LUN ${disk.lun}: ${problem}`);
+  }
+  const columns = [
+    { title: 'LUN', align: 'right' },
+    { title: 'PART', align: 'right' },
+    { title: 'START', align: 'right' },
+    { title: 'SIZE', align: 'right' },
+    { title: 'TABLE' },
+    { title: 'TYPE' },
+    { title: 'NAME' },
+  ] as const;
+  if (rows.length > 0) out.line(`\n${renderTable(columns, rows, out.paint)}`);
+}
+
+async function listed(
+  { signal }: Context,
+  unit: StorageUnit,
+  disk: StorageDisk | undefined,
+): Promise<Readonly<Record<string, unknown>>> {
+  return { ...unitJson(unit, disk), ...(disk ? { partitionTable: await disk.partitions({ signal }) } : {}) };
 }
 
 /** Runs `hv scsi inquiry`. */

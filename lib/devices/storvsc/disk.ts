@@ -12,6 +12,7 @@ import { encodeUnmap } from '../../protocol/scsi/lists.js';
 import type { BlockLimits } from '../../protocol/scsi/vpd.js';
 import type { Commands } from './commands.js';
 import { shortError } from './errors.js';
+import { type PartitionTable, readPartitions } from './partitions.js';
 import { Patience } from './patience.js';
 import { piecesOf, runPieces } from './pieces.js';
 import { type ChunkOptions, chunksOf, readStreamOf, type WriteStreamOptions, writeStreamOf } from './streams.js';
@@ -170,6 +171,11 @@ export class StorageDisk {
       const command = { kind: 'unmap', parameterBytes: discardBytes } as const;
       await this.#home.commands.must(this.lun, command, { data, signal: patience.signal });
     }
+  }
+
+  /** Its partition table, with what is wrong with it. @throws as {@link read} */
+  partitions(options: StorageCallOptions = {}): Promise<PartitionTable> {
+    return readPartitions(this, options);
   }
 
   /**
