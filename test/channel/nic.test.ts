@@ -246,6 +246,21 @@ describe('a network card', () => {
     assert.ok(nic.stats().unread > 0);
   });
 
+  it('answers a reader that asks twice at once, in order', async () => {
+    await using scene = await NicScene.open();
+    const { nic, card } = scene;
+    const port = card.network.port();
+    const iterator = nic.frames();
+    const both = [iterator.next(), iterator.next()];
+    port.frames.write(datagram(new Uint8Array(60)));
+    assert.equal((await both[0])?.value?.length, 1);
+    port.frames.write(datagram(new Uint8Array(70)));
+    assert.equal((await both[1])?.value?.length, 1);
+    const third = iterator.next();
+    await iterator.return?.();
+    assert.equal((await third).done, true);
+  });
+
   it('has room again when a reader leaves batches behind', async () => {
     await using scene = await NicScene.open({}, { batchesAhead: 1 });
     const { nic, card } = scene;

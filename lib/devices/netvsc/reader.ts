@@ -29,6 +29,7 @@ export class FrameReader {
   #held: { readonly batch: StoredBatch; readonly source: BatchSource } | null = null;
   #reader: BatchIterator | null = null;
   #waiter: { resolve: (result: Result) => void; reject: (error: unknown) => void } | null = null;
+  #answer: Promise<Result> | null = null;
   #end: { readonly error: unknown } | null = null;
   #inTurn = 0;
   #wasRead = false;
@@ -93,6 +94,8 @@ export class FrameReader {
 
   /** @internal */
   next(): Promise<Result> {
+    // Asked again before the last answer came: after it, in order.
+    if (this.#waiter !== null && this.#answer !== null) return this.#answer.then(() => this.next());
     this.#giveBack();
     if (this.#ready.length === 0 && this.#end === null) for (const source of this.#sources) source.pump();
     const next = this.#ready.shift();
@@ -105,9 +108,10 @@ export class FrameReader {
     }
     this.#inTurn = 0;
     if (this.#end !== null) return this.#settle();
-    return new Promise((resolve, reject) => {
+    this.#answer = new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });
+    return this.#answer;
   }
 
   /** @internal The reader left. */
