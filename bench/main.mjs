@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Nanoseconds per packet and round trips per second, on this machine, now.
-//   node bench/main.mjs [--json] [--only core|receive|send|net|roundtrip] [--rounds N] [--quick]
+//   node bench/main.mjs [--json] [--only core|receive|send|net|storage|roundtrip] [--rounds N] [--quick]
 // Receive: the ring is filled outside the timed part and drained in it. Send: the mirror. Medians of interleaved rounds.
 // Round trips go to the echo device of a simulated host in another process, one packet outstanding.
 import process from 'node:process';
@@ -11,11 +11,19 @@ import { netRows } from './net.mjs';
 import { receiveRows } from './receive.mjs';
 import { roundTripRows } from './roundtrip.mjs';
 import { sendRows } from './send.mjs';
+import { storageRows } from './storage.mjs';
 import { printTable } from './table.mjs';
 
 export const sizes = [16, 64, 256, 1024, 4096, 16384];
 
-const parts = { core: coreRows, receive: receiveRows, send: sendRows, net: netRows, roundtrip: roundTripRows };
+const parts = {
+  core: coreRows,
+  receive: receiveRows,
+  send: sendRows,
+  net: netRows,
+  storage: storageRows,
+  roundtrip: roundTripRows,
+};
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },

@@ -180,7 +180,7 @@ describe('a SCSI controller on a served folder', () => {
       header,
     });
 
-    assert.match(String(((await trouble).error as { hint?: string }).hint), /rings alone/);
+    assert.match(String(((await trouble).error as { hint?: string }).hint), /openStorage/);
     assert.equal(device.state, 'closed');
   });
 });

@@ -37,7 +37,7 @@ export const ideOptions: readonly (keyof IdeOptions)[] = [
 ];
 
 /**
- * A SCSI controller. Needs a guest whose memory the host can reach: a kernel.
+ * A SCSI controller. Needs a guest whose memory the host can reach: a kernel, or a script with `openStorage()`.
  * @throws TypeError, RangeError for options that make no sense; VmbusError for a file that cannot be a disk
  * @example
  * const large = memoryDisk({ sizeBytes: 2 ** 40 });
