@@ -88,6 +88,7 @@ describe('a host that is late', () => {
     primary(scene).faults.delay(100);
 
     const read = scene.storage.disk().read(0, target, { signal: stop.signal });
+    while (scene.storage.stats().outstanding === 0) await new Promise((resolve) => setImmediate(resolve));
     stop.abort(reason);
     await assert.rejects(read, reason);
     const next = await scene.storage.disk().read(512, 512);
@@ -95,6 +96,20 @@ describe('a host that is late', () => {
     assert.equal(Buffer.compare(next, bytes.subarray(512, 1024)), 0);
     assert.ok(target.every((byte) => byte === 0));
     assert.equal(scene.storage.stats().abandoned, 0);
+    assert.equal(scene.storage.stats().aborts, 1);
+  });
+
+  it('never hears of what its caller gave up at once', async () => {
+    const { disk } = await filled();
+    const scene = await sceneOf(scsi({ disks: [disk] }), { write: true });
+    const { requests } = scene.storage.stats();
+    const stop = new AbortController();
+
+    const write = scene.storage.disk().write(0, new Uint8Array(512), { signal: stop.signal });
+    stop.abort(new Error('no'));
+
+    await assert.rejects(write, /no/);
+    assert.equal(scene.storage.stats().requests, requests);
     assert.equal(scene.storage.stats().aborts, 1);
   });
 

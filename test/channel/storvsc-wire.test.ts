@@ -34,6 +34,40 @@ function heard(provider: Provider): { provider: Provider; said: Said[] } {
   return { provider: Object.create(provider, { onOpen: { value: onOpen } }) as Provider, said };
 }
 
+/** The same device, with something done before it hears of a command to a unit. */
+function before(provider: Provider, opcode: number, lun: number, act: () => void): Provider {
+  const onOpen: Provider['onOpen'] = (channel) => {
+    const session = provider.onOpen(channel);
+    const { onPacket } = session;
+    session.onPacket = (packet: HostPacket): void => {
+      if (packet.payload[28] === opcode && packet.payload[19] === lun) act();
+      onPacket.call(session, packet);
+    };
+    return session;
+  };
+  return Object.create(provider, { onOpen: { value: onOpen } }) as Provider;
+}
+
+describe('a disk that goes while it is looked at', () => {
+  it('is not there, and the others are', async () => {
+    const disks = [memoryDisk({ sizeBytes: 2 ** 20 }), memoryDisk({ sizeBytes: 2 ** 20 })];
+    const controller = scsi({ disks });
+    let isGone = false;
+    const provider = before(controller, 0x9e, 1, () => {
+      if (isGone) return;
+      isGone = true;
+      void controller.remove(1, 'nothing');
+    });
+
+    const { storage } = await sceneOf(provider);
+
+    assert.deepEqual(
+      storage.units().map(({ lun }) => lun),
+      [0],
+    );
+  });
+});
+
 /** 64 bytes. */
 const padded = (hex: string): string => hex.replaceAll(' ', '').padEnd(128, '0');
 

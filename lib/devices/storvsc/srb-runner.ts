@@ -84,6 +84,11 @@ export class SrbRunner {
       this.#countGivenUp(task.signal);
       throw error;
     }
+    if (task.signal.aborted) {
+      this.#arena.slots.give(slot);
+      this.#countGivenUp(task.signal);
+      throw task.signal.reason;
+    }
     const bytes = task.data?.length ?? task.target?.length ?? 0;
     if (task.data) this.#arena.write(slot, task.data);
     counts.requests += 1;

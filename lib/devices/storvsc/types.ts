@@ -17,7 +17,7 @@ export interface StorageOptions {
   readonly queueDepth?: number;
   /** Most bytes of one request; the host may want less. A multiple of 4096, default 262144. */
   readonly maxTransferBytes?: number;
-  /** How long a request may take, from the call on, unless it says otherwise. Default 30 s. */
+  /** How long a call may take, all its requests together, unless it says otherwise. Default 30 s. */
   readonly timeoutMs?: number;
   /** Ends everything. */
   readonly signal?: AbortSignal;

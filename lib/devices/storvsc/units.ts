@@ -3,6 +3,7 @@
 // Which units a controller has: found when it is opened, and again when the host says that something changed.
 // Called by: storvsc.ts. Calls: commands.ts. A unit with another serial number is another unit.
 
+import { VmbusError } from '../../errors.js';
 import { Feed } from '../../feed.js';
 import { VpdPage } from '../../protocol/scsi/numbers.js';
 import { decodeBlockLimits, decodeProvisioning, decodeSerial } from '../../protocol/scsi/vpd.js';
@@ -78,7 +79,15 @@ export class Units {
       await this.measure(lun, signal);
       return before;
     }
-    return { unit, identity, disk: deviceType === diskType ? await this.#diskOf(unit, serial, signal) : null };
+    if (deviceType !== diskType) return { unit, identity, disk: null };
+    try {
+      return { unit, identity, disk: await this.#diskOf(unit, serial, signal) };
+    } catch (error) {
+      // It went while it was looked at; or it is there and broken, which must not hide the others.
+      if (VmbusError.is(error) && error.code === 'ERR_VMBUS_NO_DEVICE') return null;
+      if (VmbusError.is(error) && error.code === 'ERR_VMBUS_SCSI') return { unit, identity, disk: null };
+      throw error;
+    }
   }
 
   async #diskOf(unit: StorageUnit, serial: string | null, signal: AbortSignal): Promise<StorageDisk> {
