@@ -3,8 +3,7 @@
 // What machine this is, by facts of machines that have fooled detectors before.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -13,6 +12,7 @@ import { enlightenments, hostVersion, isolationOf, vendorText } from '../../dist
 import type { DmiField, MachineFacts } from '../../dist/insight/evidence.js';
 import { captureFacts } from '../../dist/insight/evidence.js';
 import { detect, judge } from '../../dist/insight/info.js';
+import { makeFolder } from './support/make-folder.js';
 
 const letters = (text: string): [number, number, number] => {
   const bytes = Buffer.alloc(12);
@@ -253,7 +253,7 @@ describe('detect', () => {
   it('never throws, whatever a root holds', () => {
     for (const root of ['/', '/nowhere/at/all', '/etc/passwd', '/proc/self/fd'])
       assert.equal(typeof detect({ root }).summary, 'string');
-    const root = mkdtempSync(path.join(tmpdir(), 'vmbus-info-'));
+    const root = makeFolder();
     mkdirSync(path.join(root, 'sys/class/dmi/id/sys_vendor'), { recursive: true });
     fc.assert(
       fc.property(
@@ -268,7 +268,7 @@ describe('detect', () => {
 
   it('finds out the same from what a snapshot brings along', () => {
     const facts = { ...nothing, cpuid: new Map(presented), dmi: dmi({ sys_vendor: 'QEMU' }) };
-    const root = mkdtempSync(path.join(tmpdir(), 'vmbus-info-'));
+    const root = makeFolder();
     writeFileSync(path.join(root, 'snapshot.json'), '{}');
     writeFileSync(path.join(root, 'info.json'), JSON.stringify(captureFacts(facts)));
     mkdirSync(path.join(root, 'sys/class/dmi/id'), { recursive: true });

@@ -3,13 +3,13 @@
 // The set of pages that are away, against a plain set of numbers; and the figures of a report, against the kernel's own rules.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { committedFloorPages, readMemoryFigures } from '../../dist/devices/memory/figures.js';
 import { PageSet } from '../../dist/devices/memory/page-set.js';
+import { makeFolder } from './support/make-folder.js';
 
 const frames = ({ firstPage, pageCount }: { firstPage: bigint; pageCount: number }): number[] =>
   Array.from({ length: pageCount }, (_, i) => Number(firstPage) + i);
@@ -102,7 +102,7 @@ describe('memory figures', () => {
   });
 
   const withMeminfo = (text: string): string => {
-    const root = mkdtempSync(path.join(tmpdir(), 'vmbus-meminfo-'));
+    const root = makeFolder();
     mkdirSync(path.join(root, 'proc'));
     writeFileSync(path.join(root, 'proc/meminfo'), text);
     return root;
