@@ -35,8 +35,24 @@ before(async () => {
   if (!hasDevice) await sh(`${isBound} || echo ${files.classGuid} > /sys/bus/vmbus/drivers/uio_hv_generic/new_id`);
   world.machine.start(`${daemon} -n`);
   await files.ready(patient);
+  if (hasDevice) await registered(daemon);
 });
 after(async () => endWorld(world));
+
+/** This kernel agrees on versions with the host before it has a daemon, and fails what comes until then. */
+async function registered(daemon: string): Promise<void> {
+  await sh(`until ls -l /proc/$(pidof ${daemon})/fd 2> /dev/null | grep -q hv_fcopy; do sleep 0.1; done`);
+  // Open is not registered; only an answer tells.
+  for (let isThere = false; !isThere; ) {
+    isThere = await files.send(Buffer.from('probe\n'), { path: '/tmp', name: 'probe', overwrite: true }).then(
+      () => true,
+      (error: { code?: string }) => {
+        if (error.code !== 'ERR_VMBUS_REFUSED') throw error;
+        return false;
+      },
+    );
+  }
+}
 
 const sh = async (command: string): Promise<string> => (await world.machine.must(command)).trim();
 

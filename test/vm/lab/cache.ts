@@ -12,7 +12,8 @@ const DAY_MS = 86_400_000;
 /** What another run may just have looked up and be about to open is left alone. */
 const IN_USE_MS = 30 * 60_000;
 const UNUSED_MS = 14 * DAY_MS;
-const MAX_BYTES = 8 * 2 ** 30;
+/** Three kernels in two flavours, with images and snapshots for all suites, are 10 GiB. */
+const MAX_BYTES = 20 * 2 ** 30;
 /** Folders whose entries can be made again at any time. */
 const PRUNED = ['images', 'snapshots', 'trees', 'debs', 'compiled'] as const;
 
