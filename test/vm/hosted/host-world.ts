@@ -59,7 +59,15 @@ export async function bootMachine({
     note: (line) => console.log(`[lab] ${line}`),
   });
   process.prependOnceListener('SIGTERM', () => tellWhere(machine));
+  void machine.ended.then((how) => {
+    if (!isExpected(how, machine)) console.error(`[lab] ${how}\n${machine.consoles}`);
+  });
   return machine;
+}
+
+/** Ended by us, or by its kernel, which says so. */
+function isExpected(how: string, { console: said }: HostedMachine): boolean {
+  return how.startsWith('closed') || said.includes('reboot: ');
 }
 
 /** The runner's patience is at its end: where does the guest hang? */
