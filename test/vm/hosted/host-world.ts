@@ -91,6 +91,9 @@ export async function bootWorld({ devices, services, isStreamed, ...options }: W
     ...(recorder ? { recorder } : {}),
     ...(memory ? { memoryFile: memory.path } : {}),
     onTrouble: (trouble) => troubles.push(trouble),
+    onEnd: (error) => {
+      if (error) console.error(`[lab] the host ended: ${error}`);
+    },
   });
   try {
     await machine.waitForBoot();
@@ -123,6 +126,7 @@ export async function endWorld(world: HostWorld | undefined): Promise<void> {
 /** Ends a machine, if it came up. */
 export async function endMachine(machine: HostedMachine | undefined): Promise<void> {
   const faultFile = process.env[FAULT_FILE];
+  await machine?.settled();
   if (machine?.emulationFault !== undefined && faultFile !== undefined)
     writeFileSync(faultFile, machine.emulationFault);
   await machine?.close();

@@ -3,12 +3,16 @@
 // Made by boot-hosted.ts. Calls agent.ts, hosted-process.ts and boot-watch.ts.
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { emulationFault } from '../emulation-fault.js';
 import { filesArchive, type IncludedPath, UNPACK_FILES } from '../job.js';
 import { Agent, type GuestProcess } from './agent.js';
 import { BootWatch } from './boot-watch.js';
 import type { HostedProcess } from './hosted-process.js';
 import { kernelTrouble } from './kernel-trouble.js';
+
+/** Between the last word of a QEMU and its end, on a busy machine. */
+const END_MS = 10_000;
 
 /** How a command in the guest ended. */
 export interface CommandResult {
@@ -171,6 +175,12 @@ export class HostedMachine implements AsyncDisposable {
   async pauseOnce(): Promise<void> {
     await this.#process.monitor.execute('stop');
     await this.#process.monitor.execute('cont');
+  }
+
+  /** Settles at once while the guest is there; else when QEMU has gone too, and its end can be told from ours. */
+  async settled(): Promise<void> {
+    if (this.#process.socket('agent').closed)
+      await Promise.race([this.#process.ended, pause(END_MS, undefined, { ref: false })]);
   }
 
   /** Ends QEMU at once. */
