@@ -55,7 +55,7 @@ export class HostedProcess {
     this.ended = this.#qemu.ended.then(() => this.#clean());
     this.consoles.outer.follow(this.socket('console'));
     this.consoles.guest.follow(this.socket('con'));
-    this.socket('ctl').resume(); // the outer machine's progress, which its console tells as well
+    this.consoles.outer.follow(this.socket('ctl')); // how the guest's QEMU ended is told there alone
     const monitor = this.socket('monitor');
     this.monitor = new QmpClient(monitor, (line) => monitor.write(line));
   }
