@@ -22,5 +22,9 @@ export function emulationFault(
   if (ended === null || /Kernel panic|reboot:/.test(guest.text)) return undefined;
   // The outer machine tells of the guest's end before its own.
   const whose = ended === 'outer' ? 'outer machine' : 'guest';
-  return `the ${whose}'s processor was reset under emulation, without a word of its kernel`;
+  const status = /guest machine ended with \d+/.exec(outer.text)?.[0];
+  return [
+    `the ${whose}'s processor was reset under emulation, without a word of its kernel`,
+    ...(status ? [status] : []),
+  ].join(': ');
 }
