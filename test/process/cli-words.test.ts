@@ -59,3 +59,20 @@ test('the hint for a device that nobody bound can be pasted, and works', async (
   assert.equal((await run(hint.split(' '))).status, 0);
   assert.equal((await run(['--root', host.root, 'chan', 'ping', 'echo', '-c', '1'])).status, 0);
 });
+
+test('the hint for a disk controller or a network card under --root named the bus of this machine', async () => {
+  await using host = await startHostProcess({ devices: ['scsi', 'net'] });
+
+  for (const [verb, which] of [
+    ['scsi', 'ls'],
+    ['net', 'info'],
+  ] as const) {
+    const refused = await run(['--root', host.root, verb, which]);
+    const hint = /hint: hv (.*)/.exec(refused.stderr)?.[1] ?? '';
+
+    assert.equal(refused.status, 1, refused.stderr);
+    assert.match(hint, /^--root \S+ bind [\da-f-]{36}$/);
+    assert.equal((await run(hint.split(' '))).status, 0);
+    assert.equal((await run(['--root', host.root, verb, which])).status, 0);
+  }
+});

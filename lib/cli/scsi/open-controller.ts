@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Opens the storage controller a command names. On a host that lives for this command only (`--sim`) it is bound first.
+// Opens the storage controller a command names, and finds the disk that it means.
 
 import type { Device, StorageController, StorageDisk, StorageOptions } from '../../index.js';
 import type { Context } from '../context.js';
+import { lentDevice } from '../lent-device.js';
 
 /** An open controller and its device. */
 export interface OpenController {
@@ -17,22 +18,8 @@ export async function openController(
   name: string,
   options: StorageOptions = {},
 ): Promise<OpenController> {
-  const { bindDevice, openStorage, VmbusError } = await import('../../index.js');
-  const bus = await context.bus();
-  const found = bus.device(name);
-  if (context.options.sim && !found.uio) {
-    const binding = await bindDevice(found, { signal: context.signal });
-    context.defer(() => binding.restore());
-  }
-  const device = bus.device(found.id);
-  if (!device.uio) {
-    const held = device.driver === null ? 'no driver has it' : `the driver ${device.driver} has it`;
-    throw new VmbusError('ERR_VMBUS_NOT_BOUND', `storage ${device.id} is not lent to user space: ${held}`, {
-      device: device.id,
-      facts: { driver: device.driver },
-      hint: `hv bind ${device.id} (a controller whose disks are in use is refused), then again; hv restore gives it back`,
-    });
-  }
+  const { openStorage } = await import('../../index.js');
+  const device = await lentDevice(context, name);
   const storage = await openStorage(device, { signal: context.signal, ...options });
   context.defer(() => storage.close());
   return { device, storage };
