@@ -16,12 +16,12 @@ import type { Sense } from '../protocol/scsi/sense.js';
 import { ideClass } from '../protocol/storvsc.js';
 import { DmaArena } from './dma/arena.js';
 import { checkExecute, checkStorage, isHarmless, type StorageSettings } from './storvsc/arguments.js';
+import { CallLimits } from './storvsc/call-limits.js';
 import { Commands } from './storvsc/commands.js';
 import type { StorageDisk } from './storvsc/disk.js';
 import { forsakenError, notHarmless } from './storvsc/errors.js';
 import { Lanes } from './storvsc/lanes.js';
 import { type Agreement, negotiate, storageVersionName } from './storvsc/negotiation.js';
-import { Patience } from './storvsc/patience.js';
 import { Rescanner } from './storvsc/rescanner.js';
 import { SrbRunner } from './storvsc/srb-runner.js';
 import { openSubchannels } from './storvsc/subchannels.js';
@@ -198,9 +198,9 @@ export class StorageController implements AsyncDisposable {
     checkExecute(cdb, options, most);
     if (!this.#settings.write && !isHarmless(cdb, options)) throw notHarmless(this.#channel.device, cdb[0] ?? 0);
     const { lun = 0, data, responseBytes = 0 } = options;
-    using patience = this.#patience(`command 0x${(cdb[0] ?? 0).toString(16)} to LUN ${lun}`, options);
+    using limits = this.#limitsOf(`command 0x${(cdb[0] ?? 0).toString(16)} to LUN ${lun}`, options);
     const target = responseBytes > 0 ? { target: new Uint8Array(responseBytes) } : {};
-    return await this.#commands.raw(lun, cdb, { ...(data ? { data } : target), signal: patience.signal });
+    return await this.#commands.raw(lun, cdb, { ...(data ? { data } : target), signal: limits.signal });
   }
 
   /** Counters since opening. */
@@ -262,13 +262,13 @@ export class StorageController implements AsyncDisposable {
     return new Units(home, this.kind === 'ide' ? [0] : null);
   }
 
-  #patience(what: string, { timeoutMs = this.#settings.timeoutMs, ...rest }: StorageCallOptions): Patience {
-    return new Patience({ ...rest, timeoutMs }, `${what} of device ${this.#channel.device}`);
+  #limitsOf(what: string, { timeoutMs = this.#settings.timeoutMs, ...rest }: StorageCallOptions): CallLimits {
+    return new CallLimits({ ...rest, timeoutMs }, `${what} of device ${this.#channel.device}`);
   }
 
   async #scan(options: StorageCallOptions): Promise<void> {
-    using patience = this.#patience('looking for units', options);
-    await this.#units.scan(patience.signal);
+    using limits = this.#limitsOf('looking for units', options);
+    await this.#units.scan(limits.signal);
   }
 
   /** A unit has something to say: that it (2A), or which units there are (3F), changed. */

@@ -10,10 +10,10 @@ import type { Guid } from '../../guid.js';
 import type { DiskCapacity } from '../../protocol/scsi/capacity.js';
 import { encodeUnmap } from '../../protocol/scsi/lists.js';
 import type { BlockLimits } from '../../protocol/scsi/vpd.js';
+import { CallLimits } from './call-limits.js';
 import type { Commands } from './commands.js';
 import { shortError } from './errors.js';
 import { type PartitionTable, readPartitions } from './partitions.js';
-import { Patience } from './patience.js';
 import { piecesOf, runPieces } from './pieces.js';
 import { type ChunkOptions, chunksOf, readStreamOf, type WriteStreamOptions, writeStreamOf } from './streams.js';
 import type { StorageCallOptions, StorageUnit } from './types.js';
@@ -145,9 +145,9 @@ export class StorageDisk {
 
   /** What was written before is on the medium when this resolves. @throws as {@link write} */
   async flush(options: StorageCallOptions = {}): Promise<void> {
-    using patience = this.#patience('flush', options);
+    using limits = this.#limitsOf('flush', options);
     const command = { kind: 'synchronizeCache', form: 10, lba: 0n, blocks: 0 } as const;
-    await this.#home.commands.must(this.lun, command, { signal: patience.signal });
+    await this.#home.commands.must(this.lun, command, { signal: limits.signal });
   }
 
   /**
@@ -162,14 +162,14 @@ export class StorageDisk {
         facts: { feature: 'discard', lun: this.lun },
       });
     const first = this.#blockAt(offset, length);
-    using patience = this.#patience('discard', options);
+    using limits = this.#limitsOf('discard', options);
     const limit = this.#facts.limits?.maxUnmapBlocks || mostBlocksOfUnmap;
     const end = first + BigInt(length) / BigInt(this.blockBytes);
     for (let lba = first; lba < end; lba += BigInt(limit)) {
       const blocks = Number(end - lba < BigInt(limit) ? end - lba : BigInt(limit));
       const data = encodeUnmap([{ lba, blocks }]);
       const command = { kind: 'unmap', parameterBytes: discardBytes } as const;
-      await this.#home.commands.must(this.lun, command, { data, signal: patience.signal });
+      await this.#home.commands.must(this.lun, command, { data, signal: limits.signal });
     }
   }
 
@@ -220,8 +220,8 @@ export class StorageDisk {
     return { device: this.#device, lun: this.lun, command };
   }
 
-  #patience(what: string, { timeoutMs = this.#home.timeoutMs, ...rest }: StorageCallOptions): Patience {
-    return new Patience({ ...rest, timeoutMs }, `${what} on ${this.#text}`);
+  #limitsOf(what: string, { timeoutMs = this.#home.timeoutMs, ...rest }: StorageCallOptions): CallLimits {
+    return new CallLimits({ ...rest, timeoutMs }, `${what} on ${this.#text}`);
   }
 
   async #inPieces(
@@ -230,11 +230,11 @@ export class StorageDisk {
     options: StorageCallOptions,
     run: (piece: { at: number; length: number }, signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    using patience = this.#patience(what, options);
+    using limits = this.#limitsOf(what, options);
     const { maxTransferBytes, queueDepth } = this.#home;
     const most = maxTransferBytes - (maxTransferBytes % this.blockBytes);
     const atOnce = Math.min(queueDepth, Math.ceil(length / most));
-    await runPieces(piecesOf(length, most), atOnce, (piece) => run(piece, patience.signal));
+    await runPieces(piecesOf(length, most), atOnce, (piece) => run(piece, limits.signal));
   }
 
   /** First block; both are checked. */

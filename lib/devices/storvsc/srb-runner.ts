@@ -20,8 +20,8 @@ import {
   type VstorRequest,
 } from '../../protocol/storvsc.js';
 import type { DmaArena } from '../dma/arena.js';
+import { isLate } from './call-limits.js';
 import type { Lanes } from './lanes.js';
-import { isLate } from './patience.js';
 import type { ScsiResult } from './types.js';
 
 /** A command with its data. */

@@ -8,7 +8,7 @@ import { Limit } from '../../limit.js';
 import type { StorageCallOptions } from './types.js';
 
 /** Limits of one call. */
-export class Patience implements Disposable {
+export class CallLimits implements Disposable {
   /** Aborts when the call is to be given up. */
   readonly signal: AbortSignal;
   readonly #limit: Limit | null;
