@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The channel that a device's guest side lives on: opened for it, or given by the script.
-// Called by memory.ts, ic-guest.ts.
+// Called by heartbeat.ts, memory.ts, shutdown.ts, timesync.ts, and, for the check alone, storvsc/ and netvsc/.
 
 import type { Device } from '../bus/types.js';
 import { openChannel } from '../channel/open.js';
@@ -10,10 +10,10 @@ import { checkObject } from '../check.js';
 import { invalidType, invalidValue } from '../errors.js';
 import type { Guid } from '../guid.js';
 
-/** The class that a device must be of. */
+/** A class that a device may be of. */
 export interface ExpectedClass {
   readonly guid: Guid;
-  /** As errors name it. */
+  /** As errors name a device of it, with its article: `the heartbeat device`. */
   readonly name: string;
 }
 
@@ -23,11 +23,13 @@ export interface DeviceChannelOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @throws TypeError unless it is a device of that class */
-export function checkDevice(device: unknown, { guid, name }: ExpectedClass): asserts device is Device {
-  checkObject(device, 'device', `the ${name} device`);
+/** @throws TypeError unless it is a device of one of those classes */
+export function checkDevice(device: unknown, ...expected: readonly ExpectedClass[]): asserts device is Device {
+  const names = expected.map(({ name }) => name).join(' or ');
+  checkObject(device, 'device', `${names} of a bus (bus.device(name))`);
   const kind = 'class' in device ? (device.class as { guid?: unknown; name?: unknown } | null) : null;
-  if (kind?.guid !== guid) throw invalidValue('device', `must be the ${name} device`, kind?.name ?? device);
+  if (expected.some(({ guid }) => guid === kind?.guid)) return;
+  throw invalidValue('device', `must be ${names}`, kind?.name ?? device);
 }
 
 /** Opens the channel of a device. @throws what openChannel throws; TypeError for another device, or wrong options */

@@ -59,7 +59,10 @@ export async function openHeartbeat(device: Device, options: OpenHeartbeatOption
   checkIcGuestOptions(options, [...ownOptions, 'channel'], []);
   const { channel: _channel, ...rest } = options;
   checkHealth(rest.health);
-  return serveHeartbeat(await openDeviceChannel(device, { guid: heartbeatClass, name: 'heartbeat' }, options), rest);
+  return serveHeartbeat(
+    await openDeviceChannel(device, { guid: heartbeatClass, name: 'the heartbeat device' }, options),
+    rest,
+  );
 }
 
 /**

@@ -45,7 +45,10 @@ export async function openShutdown(device: Device, options: OpenShutdownOptions)
   checkIcGuestOptions(options, [...ownOptions, 'channel'], handlers);
   const { channel: _channel, ...rest } = options;
   checkOwn(rest);
-  return serveShutdown(await openDeviceChannel(device, { guid: shutdownClass, name: 'shutdown' }, options), rest);
+  return serveShutdown(
+    await openDeviceChannel(device, { guid: shutdownClass, name: 'the shutdown device' }, options),
+    rest,
+  );
 }
 
 /**

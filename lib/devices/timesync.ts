@@ -44,7 +44,10 @@ export async function openTimesync(device: Device, options: OpenTimesyncOptions 
   checkIcGuestOptions(options, [...ownOptions, 'channel'], handlers);
   const { channel: _channel, ...rest } = options;
   checkOwn(rest);
-  return serveTimesync(await openDeviceChannel(device, { guid: timesyncClass, name: 'timesync' }, options), rest);
+  return serveTimesync(
+    await openDeviceChannel(device, { guid: timesyncClass, name: 'the timesync device' }, options),
+    rest,
+  );
 }
 
 /**

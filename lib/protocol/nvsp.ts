@@ -5,6 +5,11 @@
 //
 //   decodeNvspGuestMessage(packet.payload)  →  { kind: 'rndisPacket', channelType: 0, sectionIndex: 3, sectionBytes: 104 }
 
+import { type Guid, parseGuid } from '../guid.js';
+
 export * from './nvsp-guest.js';
 export * from './nvsp-host.js';
 export * from './nvsp-messages.js';
+
+/** Class of the network card. */
+export const netClass: Guid = parseGuid('f8615163-df3e-46c5-913f-f2d2f965ed0e');

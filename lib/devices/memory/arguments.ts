@@ -33,7 +33,7 @@ const known = [
 ] as const satisfies readonly (keyof MemoryOptions)[];
 
 /** The device's class. */
-export const dynamicMemory: ExpectedClass = { guid: dynamicMemoryClass, name: 'dynamic memory' };
+export const dynamicMemory: ExpectedClass = { guid: dynamicMemoryClass, name: 'the dynamic memory device' };
 
 /** What opening needs besides: the device, and options that may hold those of the channel. @throws TypeError */
 export function checkOpenOptions(device: unknown, options: unknown): void {

@@ -4,11 +4,12 @@
 // Called by netvsc.ts, nic.ts, attached-queue.ts.
 
 import { checkFlag, checkInteger, checkLimits, checkObject, checkOptionNames } from '../../check.js';
-import { invalidType, invalidValue, outOfRange, VmbusError } from '../../errors.js';
+import { invalidType, outOfRange, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { FRAME_INFO_WORDS, FrameField, FrameInfo } from '../../native/frame-functions.js';
-import { classOfName } from '../../protocol/classes.js';
 import { frameHeaderBytes } from '../../protocol/ethernet/frame.js';
+import { netClass } from '../../protocol/nvsp.js';
+import { checkDevice, type ExpectedClass } from '../channel-of-device.js';
 import type { NicOptions, SendFrameOptions, VlanTag } from './types.js';
 
 /** Options with their defaults. */
@@ -26,15 +27,13 @@ const known = [
   'channel',
 ] as const satisfies readonly (keyof NicOptions)[];
 const sendOptions = ['vlan', 'queue', 'signal'] as const satisfies readonly (keyof SendFrameOptions)[];
+const networkCard: ExpectedClass = { guid: netClass, name: 'a network card' };
 const mostQueues = 64;
 const longestMs = 0x7fff_ffff;
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE */
 export function checkNicArguments(device: unknown, options: NicOptions): NicSettings {
-  checkObject(device, 'device', 'a network card of a bus (bus.device("net"))');
-  const kind = 'class' in device ? (device.class as { guid?: unknown; name?: unknown } | null) : null;
-  if (kind?.guid !== classOfName('net')?.guid)
-    throw invalidValue('device', 'must be a network card', kind?.name ?? device);
+  checkDevice(device, networkCard);
   checkOptionNames(options, known);
   checkLimits({ signal: options.signal });
   checkFlag(options.promiscuous, 'options.promiscuous');

@@ -7,12 +7,15 @@ import { checkFlag, checkInteger, checkLimits, checkObject, checkOptionNames } f
 import { invalidType, invalidValue, outOfRange } from '../../errors.js';
 import { ScsiOpcode } from '../../protocol/scsi/numbers.js';
 import { ideClass, mostCdbBytes, scsiClass } from '../../protocol/storvsc.js';
+import { checkDevice, type ExpectedClass } from '../channel-of-device.js';
 import type { ExecuteOptions, StorageOptions } from './types.js';
 
 /** Options with their defaults. */
 export type StorageSettings = StorageOptions &
   Required<Pick<StorageOptions, 'write' | 'channels' | 'queueDepth' | 'maxTransferBytes' | 'timeoutMs'>>;
 
+const scsiController: ExpectedClass = { guid: scsiClass, name: 'a SCSI controller' };
+const ideAccelerator: ExpectedClass = { guid: ideClass, name: 'an IDE accelerator' };
 const pageBytes = 4096;
 const longestMs = 0x7fff_ffff;
 const mostTransferBytes = 8 * 2 ** 20;
@@ -41,10 +44,7 @@ const harmless: ReadonlySet<number> = new Set<number>([
 
 /** @throws TypeError, RangeError */
 export function checkStorage(device: unknown, options: StorageOptions): StorageSettings {
-  checkObject(device, 'device', 'a SCSI controller or an IDE accelerator (bus.device(name))');
-  const kind = 'class' in device ? (device.class as { guid?: unknown; name?: unknown } | null) : null;
-  if (kind?.guid !== scsiClass && kind?.guid !== ideClass)
-    throw invalidValue('device', 'must be a SCSI controller or an IDE accelerator', kind?.name ?? device);
+  checkDevice(device, scsiController, ideAccelerator);
   checkOptionNames(options, ['write', 'channels', 'queueDepth', 'maxTransferBytes', 'channel', ...limits]);
   checkFlag(options.write, 'options.write');
   checkLimits({ signal: options.signal });

@@ -5,8 +5,8 @@
 // Address, cable and counters outlive openings; everything else begins anew when the guest opens the channel.
 
 import { type Guid, parseGuid } from '../../guid.js';
-import { classOfName } from '../../protocol/classes.js';
 import { formatMac } from '../../protocol/ethernet/address.js';
+import { netClass } from '../../protocol/nvsp.js';
 import type { HostChannel, Provider, ProviderSession } from '../types.js';
 import { Listeners, type WaitOptions } from './listeners.js';
 import type { NetworkPeer } from './netvsp/network-peer.js';
@@ -67,7 +67,6 @@ export function netvsp(options: NetvspOptions = {}): NetvspProvider {
   return new Netvsp(planNic(options), options);
 }
 
-const netClass = classOfName('net')?.guid ?? parseGuid('f8615163-df3e-46c5-913f-f2d2f965ed0e');
 /** As uio_hv_generic makes them. */
 const uioBufferBytes = { receive: 31 * 1024 * 1024, send: 16 * 1024 * 1024 } as const;
 const deaf: ProviderSession = { onPacket: () => undefined };
