@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
 // `openSubchannel()`: waits until the kernel has opened a subchannel that the host offered, and attaches it.
-// Called by: opened-channel.ts. Calls: device-place.ts, native/binding attachSubchannel.
-// No event tells when the `ring` file appears; so it is looked for at growing intervals.
+// Called by: opened-channel.ts, devices/netvsc. Calls: device-place.ts, look-until.ts, native/binding attachSubchannel.
 
-import { setTimeout as pause } from 'node:timers/promises';
 import { errnoName, invalidValue, VmbusError } from '../errors.js';
 import { Status } from '../native/binding.js';
 import { ChannelCore } from './channel-core.js';
 import { busyError, type ChannelName, closedError, nameOf, rescindedError } from './close-reasons.js';
 import type { DevicePlace, SubchannelFiles } from './device-place.js';
+import { lookUntil } from './look-until.js';
 import { placeOf } from './share.js';
 import type { OpenSubchannelOptions } from './types.js';
 
 const defaultTimeoutMs = 10_000;
-const longestPauseMs = 50;
 
 /** @throws see Channel.openSubchannel */
 export async function openSubchannel(
@@ -51,14 +49,9 @@ async function waitForRing(
   name: ChannelName,
   { signal, timeoutMs = defaultTimeoutMs }: OpenSubchannelOptions,
 ): Promise<SubchannelFiles> {
-  const deadline = performance.now() + timeoutMs;
-  for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    const files = place.subchannel(name.relid);
-    if (files !== null) return files;
-    if (performance.now() >= deadline) throw lateError(place, name, timeoutMs);
-    await pause(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
-    parent.checkOpen();
-  }
+  const files = await lookUntil(parent, { signal, timeoutMs }, () => place.subchannel(name.relid));
+  if (files === null) throw lateError(place, name, timeoutMs);
+  return files;
 }
 
 function lateError(place: DevicePlace, name: ChannelName, timeoutMs: number): VmbusError {

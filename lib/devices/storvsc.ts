@@ -95,6 +95,7 @@ export class StorageController implements AsyncDisposable {
   readonly #rescanner: Rescanner;
   #agreement: Agreement = { version: 0, maxTransferBytes: 0, maxSubchannels: 0 };
   #units: Units;
+  #grantedChannels = 1;
   #notices = 0;
   #dropped = 0;
 
@@ -137,6 +138,7 @@ export class StorageController implements AsyncDisposable {
       const count = Math.min(channels - 1, agreement.maxSubchannels);
       const plan = { count, timeoutMs: handshakeTimeoutMs, force, signal };
       const more = await openSubchannels(this.#channel, this.#core, (r) => ask(r, handshakeTimeoutMs), plan);
+      this.#grantedChannels = 1 + count;
       for (const one of more) this.#lanes.add(one);
       await this.#scan({});
     } catch (error) {
@@ -231,6 +233,7 @@ export class StorageController implements AsyncDisposable {
       maxTransferBytes: Math.min(maxTransferBytes, this.#agreement.maxTransferBytes),
       queueDepth,
       channels: this.#lanes.relids,
+      grantedChannels: this.#grantedChannels,
       memory: this.#arena.facts,
       units,
       stats: this.stats(),

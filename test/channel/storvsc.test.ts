@@ -120,6 +120,32 @@ describe('a SCSI controller', () => {
     assert.deepEqual(troubles, []);
   });
 
+  it('waits for subchannels that are offered late', async () => {
+    const disks = [memoryDisk({ sizeBytes: megabyte })];
+    const { storage } = await sceneOf(scsi({ disks, subchannels: 3 }), { channels: 4 }, (channel) => {
+      const offer = channel.offerSubchannels.bind(channel);
+      // The first at once, the others later.
+      channel.offerSubchannels = (count) => {
+        offer(1);
+        setTimeout(() => offer(count - 1), 20);
+      };
+    });
+
+    const { channels, grantedChannels } = storage.inspect();
+    assert.deepEqual([channels.length, grantedChannels], [4, 4]);
+  });
+
+  it('opened fewer channels than the host had granted, and did not say so', async () => {
+    const disks = [memoryDisk({ sizeBytes: megabyte })];
+    const { storage } = await sceneOf(scsi({ disks, subchannels: 3 }), { channels: 4 }, (channel) => {
+      const offer = channel.offerSubchannels.bind(channel);
+      channel.offerSubchannels = (count) => offer(count - 1);
+    });
+
+    const { channels, grantedChannels } = storage.inspect();
+    assert.deepEqual([channels.length, grantedChannels], [3, 4]);
+  });
+
   it('tells of disks that come, go and grow', async () => {
     const controller = scsi({ disks: [memoryDisk({ sizeBytes: megabyte })] });
     const { storage } = await sceneOf(controller);

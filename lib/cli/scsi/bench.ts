@@ -32,7 +32,10 @@ export async function bench(context: Context, name: string, options: Options): P
   const iops = requests / seconds;
   const mebibytes = (iops * size) / megabyte;
   const { out } = context;
-  const facts = { size, depth, channels: open.storage.inspect().channels.length, random };
+  const { channels: relids, grantedChannels } = open.storage.inspect();
+  if (relids.length < grantedChannels)
+    out.note(`the host granted ${grantedChannels} channels and offered ${relids.length}`);
+  const facts = { size, depth, channels: relids.length, grantedChannels, random };
   if (out.json)
     out.document('vmbus.scsi.bench/1', {
       device: open.device.id,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // Several channels: asks the host for them, waits until the kernel has opened them, and spreads flows over all.
-// Called by: nic.ts. Source: netvsc_subchan_work, rndis_filter_set_rss_param of the Linux kernel.
-
-import { setTimeout as pause } from 'node:timers/promises';
+// Called by: session.ts. Source: netvsc_subchan_work, rndis_filter_set_rss_param of the Linux kernel.
 
 import type { ChannelCore } from '../../channel/channel-core.js';
-import type { DevicePlace } from '../../channel/device-place.js';
+import { placeOf } from '../../channel/share.js';
 import { openSubchannel } from '../../channel/subchannel.js';
+import { waitForOffers } from '../../channel/subchannel-offers.js';
 import { VmbusError } from '../../errors.js';
+import type { Patience } from '../../limit.js';
 import { protocolViolation } from '../../protocol/message-fields.js';
 import { NvspStatus, NvspVersion } from '../../protocol/nvsp.js';
 import {
@@ -24,7 +24,6 @@ import type { NicControl } from './control.js';
 const allocate = 1;
 const capabilitiesType = 0x88;
 const capabilitiesBytes = 18;
-const lookEveryMs = 10;
 /** The key that Microsoft publishes for verifying hashes; every driver of Linux uses it. */
 const hashKey: Uint8Array = Uint8Array.from(
   Buffer.from('6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa', 'hex'),
@@ -57,33 +56,31 @@ export async function requestQueues(
   return { granted: answer.count + 1, entries };
 }
 
+/** How long a step of it may take. */
+export type ScalingLimits = Patience & { readonly timeoutMs: number };
+
 /**
  * Waits until the host has offered what it granted. Relids by the index of their queue, 1 … granted - 1.
- * @throws VmbusError ERR_VMBUS_TIMEOUT
+ * @throws VmbusError ERR_VMBUS_TIMEOUT; the signal's reason
  */
-export async function waitForOffers(
+export async function grantedRelids(
   primary: ChannelCore,
-  place: DevicePlace,
   granted: number,
-  timeoutMs: number,
+  limits: ScalingLimits,
 ): Promise<ReadonlyMap<number, number>> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const relids = new Map<number, number>();
-    for (const relid of place.relids()) {
-      const index = place.subchannelIndex(relid);
-      if (index !== null && index >= 1 && index < granted) relids.set(index, relid);
-    }
-    if (relids.size === granted - 1) return relids;
-    if (performance.now() >= deadline) throw lateOffers(primary, relids.size, granted - 1, timeoutMs);
-    await pause(lookEveryMs);
-    primary.checkOpen();
-  }
+  if (granted === 1) return new Map();
+  const relids = await waitForOffers(primary, placeOf(primary, 'openNic'), granted - 1, limits);
+  if (relids.size < granted - 1) throw lateOffers(primary, relids.size, granted - 1, limits.timeoutMs);
+  return relids;
 }
 
 /** Opens a subchannel without a face. */
-export function openQueueChannel(primary: ChannelCore, relid: number, timeoutMs: number): Promise<ChannelCore> {
-  return openSubchannel(primary, relid, { timeoutMs });
+export function openQueueChannel(
+  primary: ChannelCore,
+  relid: number,
+  { signal, timeoutMs }: ScalingLimits,
+): Promise<ChannelCore> {
+  return openSubchannel(primary, relid, { timeoutMs, ...(signal ? { signal } : {}) });
 }
 
 /** Spreads flows over all channels in turn. */

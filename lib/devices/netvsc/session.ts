@@ -4,7 +4,6 @@
 // Called by: nic.ts. Calls: bring-up.ts, scaling.ts, control.ts.
 
 import type { ChannelCore } from '../../channel/channel-core.js';
-import { placeOf } from '../../channel/share.js';
 import { FrameInspect } from '../../native/frame-functions.js';
 import { protocolViolation } from '../../protocol/message-fields.js';
 import { receiveBufferId } from '../../protocol/nvsp.js';
@@ -13,7 +12,7 @@ import type { NicSettings } from './arguments.js';
 import { agreeOnBuffers, type BufferTerms, learnFacts, type NicFacts } from './bring-up.js';
 import type { NicControl } from './control.js';
 import type { NicQueue } from './queue.js';
-import { openQueueChannel, requestQueues, spreadFlows, waitForOffers } from './scaling.js';
+import { grantedRelids, openQueueChannel, requestQueues, spreadFlows } from './scaling.js';
 
 const normalFilter = PacketFilter.directed | PacketFilter.allMulticast | PacketFilter.broadcast;
 /** Messages that are looked for in one piece of the receive buffer; what is behind the first may be old. */
@@ -52,12 +51,11 @@ export async function startUp(
   if (status !== 0) throw protocolViolation('nvsp', `buffers that cannot be used (${status})`);
   const facts = await learnFacts(control, settings.mtu);
   const { granted, entries } = await requestQueues(control, settings.queues);
-  const place = placeOf(primary, 'openNic');
-  const timeoutMs = settings.handshakeTimeoutMs;
-  const relids = granted === 1 ? new Map<number, number>() : await waitForOffers(primary, place, granted, timeoutMs);
+  const limits = { signal: settings.signal, timeoutMs: settings.handshakeTimeoutMs };
+  const relids = await grantedRelids(primary, granted, limits);
   for (let index = 1; index < Math.min(granted, settings.localQueues); index += 1) {
     const relid = relids.get(index) ?? 0;
-    addQueue(await openQueueChannel(primary, relid, timeoutMs), index).pump();
+    addQueue(await openQueueChannel(primary, relid, limits), index).pump();
   }
   await spreadFlows(control, granted, entries);
   await control.set(Oid.packetFilter, filterBytes(settings.promiscuous ? PacketFilter.promiscuous : normalFilter));

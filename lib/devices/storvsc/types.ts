@@ -11,7 +11,10 @@ import type { ArenaFacts } from '../dma/arena.js';
 export interface StorageOptions {
   /** Allow what changes a disk. Default false: only commands that are known to change nothing are sent. */
   readonly write?: boolean;
-  /** Channels to spread requests over: the primary one, and subchannels that the host is asked for. Default 1. */
+  /**
+   * Channels to spread requests over: the primary one, and subchannels that the host is asked for, as many as it grants. Default 1.
+   * How many came of it is in {@link StorageInspection}.
+   */
   readonly channels?: number;
   /** Requests at a time, each with its place in memory. Default 16, at most 256. */
   readonly queueDepth?: number;
@@ -117,6 +120,8 @@ export interface StorageInspection {
   readonly queueDepth: number;
   /** Relids, the primary channel first. */
   readonly channels: readonly number[];
+  /** Channels that the host granted, with the primary one: more than `channels` where it did not offer them all in 5 s. */
+  readonly grantedChannels: number;
   readonly memory: ArenaFacts;
   readonly units: readonly (StorageUnit & { readonly sizeBytes: string | null; readonly blockBytes: number | null })[];
   readonly stats: StorageStats;
