@@ -139,6 +139,42 @@ describe('the link', () => {
     assert.equal(link.queueOf(5, 4), 3);
   });
 
+  it('that says the same table or virtual function again makes no event of it', () => {
+    const { link, events } = begun();
+    const table = { kind: 'indirectionTable', entries: Array.from({ length: 16 }, (_, i) => 15 - i) } as const;
+    const offer = { kind: 'virtualFunction', isAllocated: true, serial: 7 } as const;
+
+    for (let i = 0; i < 3; i += 1) link.takeMessage(table, 4);
+    // Other entries, the same queues.
+    link.takeMessage({ ...table, entries: table.entries.map((entry) => entry + 4) }, 4);
+    for (let i = 0; i < 3; i += 1) link.takeMessage(offer, 4);
+    for (let i = 0; i < 3; i += 1) link.takeMessage({ ...offer, isAllocated: false }, 4);
+
+    assert.deepEqual(events, [
+      { kind: 'table', queues: table.entries.map((entry) => entry % 4) },
+      { kind: 'virtual-function', isOffered: true },
+      { kind: 'virtual-function', isOffered: false },
+    ]);
+  });
+
+  it('is told of the table that every card begins with only once it was another', () => {
+    const { link, events } = begun();
+    const first = { kind: 'indirectionTable', entries: Array.from({ length: 16 }, (_, i) => i) } as const;
+
+    link.takeMessage(first, 4);
+    assert.equal(events.length, 0);
+    link.takeMessage({ ...first, entries: Array<number>(16).fill(2) }, 4);
+    link.takeMessage(first, 4);
+
+    assert.deepEqual(
+      events.map((event) => event.kind === 'table' && event.queues.slice(0, 5)),
+      [
+        [2, 2, 2, 2, 2],
+        [0, 1, 2, 3, 0],
+      ],
+    );
+  });
+
   it('is told in words', () => {
     assert.equal(versionName(0x60001), '6.1');
     assert.equal(megabits(100_000_000), 10_000);

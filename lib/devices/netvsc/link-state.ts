@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // What the host says of the card while it is up: link, speed, which queue a flow belongs to.
-// Called by: nic.ts. A host that indicates without end makes no more events than there are changes.
+// Called by: nic.ts. What a host says again is no event; only each network change is two, down and up.
+
+import { isDeepStrictEqual } from 'node:util';
 
 import { indirectionEntries, type NvspHostMessage } from '../../protocol/nvsp.js';
 import { RndisIndication } from '../../protocol/rndis.js';
@@ -12,6 +14,7 @@ export class LinkState {
   readonly #tell: (event: NicEvent) => void;
   #isUp = false;
   #speedMbps = 0;
+  #isFunctionOffered = false;
   #table: readonly number[] = Array.from({ length: indirectionEntries }, (_, i) => i);
 
   constructor(tell: (event: NicEvent) => void) {
@@ -56,13 +59,22 @@ export class LinkState {
 
   /** @param queues Channels there are: no entry names another */
   takeMessage(message: NvspHostMessage, queues: number): void {
-    if (message.kind === 'indirectionTable') {
-      // It comes before the last of the queues is known here: entries are held against them when they are used.
-      this.#table = message.entries;
-      this.#tell({ kind: 'table', queues: message.entries.map((entry) => entry % queues) });
-    } else if (message.kind === 'virtualFunction') {
-      this.#tell({ kind: 'virtual-function', isOffered: message.isAllocated });
-    }
+    if (message.kind === 'indirectionTable') this.#setTable(message.entries, queues);
+    else if (message.kind === 'virtualFunction') this.#offerFunction(message.isAllocated);
+  }
+
+  #setTable(entries: readonly number[], queues: number): void {
+    // It comes before the last of the queues is known here: entries are held against them when they are used.
+    const before = queuesOf(this.#table, queues);
+    const now = queuesOf(entries, queues);
+    this.#table = entries;
+    if (!isDeepStrictEqual(before, now)) this.#tell({ kind: 'table', queues: now });
+  }
+
+  #offerFunction(isOffered: boolean): void {
+    if (this.#isFunctionOffered === isOffered) return;
+    this.#isFunctionOffered = isOffered;
+    this.#tell({ kind: 'virtual-function', isOffered });
   }
 
   #setUp(isUp: boolean): void {
@@ -77,4 +89,9 @@ export class LinkState {
     this.#speedMbps = mbps;
     this.#tell({ kind: 'speed', mbps });
   }
+}
+
+/** The queue of each entry, where there are so many. */
+function queuesOf(table: readonly number[], queues: number): number[] {
+  return table.map((entry) => entry % queues);
 }
