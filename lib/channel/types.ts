@@ -90,8 +90,8 @@ export interface RequestOptions extends Omit<SendOptions, 'transactionId' | 'wan
 /** Why a channel is closed. */
 export interface CloseReason {
   /**
-   * `user`: its own script closed it, or the channel that it is a subchannel of. `rescind`: the host withdrew the device. `violation`: the host broke the ring's
-   * rules. `abort`: the signal given at open. `owner`: the channel or thread it belongs to closed or took it back.
+   * `user`: its own script closed it, or the channel that it is a subchannel of. `rescind`: the host withdrew the device.
+   * `violation`: the host broke the rules of the ring, or of what is spoken over it. `abort`: the signal given at open. `owner`: the channel or thread it belongs to closed or took it back.
    */
   readonly by: 'user' | 'rescind' | 'violation' | 'abort' | 'owner' | 'error';
   /** Set unless `by` is 'user'. */

@@ -148,6 +148,8 @@ function withoutForged(card: NetvspProvider): Provider {
   };
 }
 const forgedIds = 0x1_0000_0000n;
+/** More completions than such a ring holds. */
+const mostAsked = 10_000;
 
 describe('a card whose host', () => {
   const pieces = (ranges: readonly { byteCount: number; byteOffset: number }[], setId = 0xcafe): Uint8Array =>
@@ -266,6 +268,25 @@ describe('a card whose host', () => {
 
     assert.match(scene.troubles.join(), /keepaliveComplete/);
     assert.equal(scene.nic.stats().malformed, 0);
+  });
+
+  it('asks for completions without end and never reads them ends it with one error', async () => {
+    await using scene = await NicScene.open({ ringBytes: 65_536 });
+    const { nic, host } = scene;
+    const [channel] = host.channels('net');
+    const reading = nic.frames().next();
+    reading.catch(() => undefined);
+    const message = encodeNvspHostMessage({ kind: 'virtualFunction', isAllocated: true, serial: 7 });
+    channel?.faults.stall(true);
+
+    for (let i = 0; nic.isOpen && i < mostAsked; ) {
+      if (channel?.send(message, { type: inband, transactionId: forgedIds, flags: 1 })) i += 1;
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(nic.isOpen, false, 'the card answers on and on');
+
+    await assert.rejects(reading, { code: 'ERR_VMBUS_PROTOCOL', message: /completions/, hint: /open it again/ });
+    assert.equal((await nic.closed).by, 'violation');
   });
 
   it('breaks the rules of the ring ends it with one error', async () => {

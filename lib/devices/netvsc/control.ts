@@ -4,6 +4,7 @@
 // buffer. Each request has its own deadline, and an answer counts only under its id and with the type that was asked for.
 // Called by: bring-up.ts, nic.ts; queue.ts hands in what the host sends.
 
+import type { ChannelName } from '../../channel/close-reasons.js';
 import { outgoing, send } from '../../channel/send.js';
 import { PacketType } from '../../channel/types.js';
 import { VmbusError } from '../../errors.js';
@@ -27,6 +28,8 @@ import {
 import type { HostMessage, NicQueue } from './queue.js';
 
 const wantsCompletion = 1;
+/** Completions that may wait for room: a host with more of them asks and does not read. */
+const mostCompletions = 256;
 const nothing = new Uint8Array(0);
 
 type NvspAnswer<K> = Extract<NvspHostMessage, { kind: K }>;
@@ -225,9 +228,15 @@ export class NicControl {
   }
 
   #complete({ idLow, idHigh }: HostMessage): void {
+    const { core } = this.#primary;
+    if (core.ending !== null) return;
+    if (core.outbox.queued >= mostCompletions) {
+      this.#primary.breakOff({ by: 'violation', error: unreadError(core) });
+      return;
+    }
     const transactionId = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
     const packet = outgoing(nothing, { type: PacketType.completion, transactionId });
-    send(this.#primary.core, packet, { timeoutMs: this.#timeoutMs }).catch(() => undefined);
+    send(core, packet, { timeoutMs: this.#timeoutMs }).catch(() => undefined);
   }
 
   #answerKeepalive(requestId: number): void {
@@ -254,6 +263,16 @@ export class NicControl {
       },
     );
   }
+}
+
+function unreadError({ device, relid }: ChannelName): VmbusError {
+  const text = `The host asks network card ${device} for completions, and reads none of ${mostCompletions} that wait`;
+  return new VmbusError('ERR_VMBUS_PROTOCOL', text, {
+    device,
+    channel: relid,
+    facts: { service: 'nvsp', waiting: mostCompletions },
+    hint: 'the card is closed; open it again, and hv doctor if it stays so',
+  });
 }
 
 function oidName(oid: number): string {

@@ -134,6 +134,12 @@ export class NicQueue implements LeaseMember, BatchSource {
     return words;
   }
 
+  /** Ends the channel, and this queue with it. */
+  breakOff(reason: CloseReason): void {
+    this.core.end(reason);
+    this.end(this.core.errorOfEnding());
+  }
+
   /** Nothing native is called from here on. The channel is the caller's to close. */
   end(error: unknown): void {
     if (this.#isEnded) return;
