@@ -43,10 +43,10 @@ function bufferOf(
       },
     );
   }
-  const digits = name.exec(map.name ?? '')?.[1];
-  const gpadl = Number(digits);
+  // NaN, which is below nothing, where it is another name.
+  const gpadl = Number(name.exec(map.name ?? '')?.[1]);
   const bytes = map.sizeBytes ?? 0;
-  const isSound = digits !== undefined && gpadl < 2 ** 32 && bytes > 0 && bytes % pageBytes === 0 && bytes <= mostBytes;
+  const isSound = gpadl < 2 ** 32 && bytes > 0 && bytes % pageBytes === 0 && bytes <= mostBytes;
   if (isSound) return { bytes, gpadl };
   throw new VmbusError('ERR_VMBUS_CORRUPT', `Map ${index} of ${uio.name} is no buffer`, {
     device: device.id,
