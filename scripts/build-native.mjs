@@ -133,6 +133,8 @@ function configuration() {
       .map((name) => `${part}/${name}`),
   );
   return JSON.stringify({
+    // Paths in it are relative: a checkout that was copied or moved cannot use it.
+    project,
     gyp: readFileSync(join(project, 'binding.gyp'), 'utf8'),
     node: [process.execPath, process.version, headerFolder()],
     environment: ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'PYTHON'].map((name) => process.env[name]),
