@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "load.h"
 #include "shared_copy_unsafe.h"
 
 namespace vmbus::core {
@@ -29,12 +30,6 @@ constexpr uint32_t kHashElement = 8;
 constexpr uint32_t kInternal = 0x8000'0000;
 constexpr uint32_t kFragmentElement = kInternal | 1;
 constexpr uint32_t kFragmentMany = 1u << 8;  // flags are the second byte
-
-uint32_t Load(const std::byte* place) {
-  uint32_t value = 0;
-  std::memcpy(&value, place, sizeof(value));
-  return value;
-}
 
 std::byte* Store(std::byte* place, uint32_t value) {
   std::memcpy(place, &value, sizeof(value));

@@ -5,8 +5,8 @@
 #include "transfer_reader.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "load.h"
 #include "shared_copy_unsafe.h"
 
 namespace vmbus::core {
@@ -15,13 +15,6 @@ namespace {
 
 constexpr uint32_t kTransferHeaderBytes = 8;  // set id, a flag, count
 constexpr uint32_t kRangeBytes = 8;           // byte count, byte offset
-
-template <class T>
-T Load(const std::byte* place) {
-  T value{};
-  std::memcpy(&value, place, sizeof(value));
-  return value;
-}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "../core/load.h"
 #include "../core/ring_layout.h"
 #include "../core/ring_reader.h"
 #include "../core/shared_copy_unsafe.h"
@@ -19,6 +20,7 @@ namespace vmbus::os {
 namespace {
 
 using core::kIndexRowWords;
+using core::Load;
 using core::RowKind;
 
 constexpr uint32_t kBatchPackets = 256;
@@ -47,12 +49,6 @@ const std::array<std::byte, 2 * kCompletionBytes>& Completions() {
     return made;
   }();
   return bytes;
-}
-
-uint32_t Load(const std::byte* place) {
-  uint32_t value = 0;
-  std::memcpy(&value, place, sizeof(value));
-  return value;
 }
 
 // A row as Channel::WriteRows takes it.
