@@ -9,6 +9,7 @@
 #include <string>
 
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 
 namespace vmbus::binding {
@@ -54,18 +55,19 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   }
   exports.Set("abi", Napi::Number::New(env, kAbi));
   exports.Set("buildInfo", Napi::String::New(env, BuildInfo()));
-  AddLeaseFunctions(env, exports, state);
-  AddChannelFunctions(env, exports, state);
-  AddServeFunctions(env, exports, state);
-  AddGuestMemoryFunctions(env, exports, state);
-  AddClockFunctions(env, exports, state);
-  AddDmaFunctions(env, exports, state);
-  AddFaultFunctions(env, exports, state);
-  AddFileLockFunctions(env, exports, state);
-  AddFrameFunctions(env, exports, state);
-  AddInboxFunctions(env, exports, state);
-  AddServiceFunctions(env, exports, state);
-  AddSystemFunctions(env, exports, state);
+  Exports functions(exports, state);
+  AddLeaseFunctions(functions);
+  AddChannelFunctions(functions);
+  AddServeFunctions(functions);
+  AddGuestMemoryFunctions(functions);
+  AddClockFunctions(functions);
+  AddDmaFunctions(functions);
+  AddFaultFunctions(functions);
+  AddFileLockFunctions(functions);
+  AddFrameFunctions(functions);
+  AddInboxFunctions(functions);
+  AddServiceFunctions(functions);
+  AddSystemFunctions(functions);
   return exports;
 }
 

@@ -60,23 +60,24 @@ std::optional<JsCallback> Arguments::Function(size_t index, const char* name) co
   return JsCallback(info_.Env(), info_[index]);
 }
 
-std::optional<std::span<std::byte>> Arguments::Bytes(size_t index, const char* name) const {
+bool Arguments::IsArray(size_t index, napi_typedarray_type type, size_t least) const {
   const Napi::Value value = info_[index];
-  const bool fits =
-      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-  if (!fits) return Refuse(name, "a Uint8Array");
-  auto array = value.As<Napi::Uint8Array>();
+  if (!value.IsTypedArray()) return false;
+  const auto array = value.As<Napi::TypedArray>();
+  return array.TypedArrayType() == type && array.ElementLength() >= least;
+}
+
+std::optional<std::span<std::byte>> Arguments::Bytes(size_t index, const char* name) const {
+  if (!IsArray(index, napi_uint8_array, 0)) return Refuse(name, "a Uint8Array");
+  auto array = info_[index].As<Napi::Uint8Array>();
   return std::as_writable_bytes(std::span(array.Data(), array.ElementLength()));
 }
 
 std::optional<std::span<double>> Arguments::Doubles(size_t index, const char* name,
                                                     size_t least) const {
-  const Napi::Value value = info_[index];
-  const bool fits = value.IsTypedArray() &&
-                    value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array &&
-                    value.As<Napi::TypedArray>().ElementLength() >= least;
-  if (!fits) return Refuse(name, "a Float64Array that is long enough");
-  auto array = value.As<Napi::Float64Array>();
+  if (!IsArray(index, napi_float64_array, least))
+    return Refuse(name, "a Float64Array that is long enough");
+  auto array = info_[index].As<Napi::Float64Array>();
   return std::span(array.Data(), array.ElementLength());
 }
 

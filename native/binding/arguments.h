@@ -36,6 +36,8 @@ class Arguments {
   std::optional<std::string> Text(size_t index, const char* name) const;
   std::optional<JsCallback> Function(size_t index, const char* name) const;
   std::optional<std::span<std::byte>> Bytes(size_t index, const char* name) const;
+  // Whether it is a typed array of this type and at least so many elements. No exception.
+  bool IsArray(size_t index, napi_typedarray_type type, size_t least) const;
   // A Float64Array of at least so many elements.
   std::optional<std::span<double>> Doubles(size_t index, const char* name, size_t least) const;
   std::optional<Napi::Object> Object(size_t index, const char* name) const;

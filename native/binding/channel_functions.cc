@@ -16,7 +16,9 @@
 #include "arguments.h"
 #include "channel_entry.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
+#include "plain_arguments.h"
 
 namespace vmbus::binding {
 
@@ -26,32 +28,6 @@ constexpr uint32_t kMaxField = 0xffff;  // type, flags and offset8 are 16 bits w
 constexpr size_t kInspectWords = 19;
 constexpr int32_t kNothingAwaited = -1;  // NOTHING_AWAITED in lib/native/binding.ts
 constexpr uintptr_t kArenaAlignment = 8;
-
-// The first numbers of a call, as int32, and its environment. False: one is no number, an exception
-// is pending.
-template <size_t kCount, size_t kNumbers>
-bool ReadNumbers(napi_env env, napi_callback_info info, std::array<napi_value, kCount>* arguments,
-                 std::array<int32_t, kNumbers>* numbers, EnvState** state) {
-  static_assert(kNumbers <= kCount);
-  size_t count = kCount;
-  void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, arguments->data(), nullptr, &data) != napi_ok)
-    return false;
-  *state = static_cast<EnvState*>(data);
-  for (size_t i = 0; i < kNumbers; ++i) {
-    if (napi_get_value_int32(env, (*arguments)[i], &(*numbers)[i]) != napi_ok) [[unlikely]] {
-      napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "the arguments must be numbers");
-      return false;
-    }
-  }
-  return true;
-}
-
-napi_value Number(napi_env env, int32_t number) {
-  napi_value value = nullptr;
-  static_cast<void>(napi_create_int32(env, number, &value));
-  return value;
-}
 
 // drain(channel, maxPackets)
 napi_value Drain(napi_env env, napi_callback_info info) {
@@ -78,12 +54,8 @@ napi_value Write(napi_env env, napi_callback_info info) {
   EnvState* state = nullptr;
   if (!ReadNumbers(env, info, &arguments, &numbers, &state)) return nullptr;
   const auto [handle, type, flags, id_low, id_high, offset8] = numbers;
-  napi_typedarray_type element = napi_int8_array;
-  size_t length = 0;
-  void* data = nullptr;
-  const napi_status status =
-      napi_get_typedarray_info(env, arguments[6], &element, &length, &data, nullptr, nullptr);
-  if (status != napi_ok || element != napi_uint8_array) {
+  std::span<std::byte> body;
+  if (!ReadElements(env, arguments[6], &body)) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "body must be a Uint8Array");
     return nullptr;
   }
@@ -95,7 +67,6 @@ napi_value Write(napi_env env, napi_callback_info info) {
   if (!fits) return Number(env, os::kBadRow);
   const uint64_t id =
       uint64_t{static_cast<uint32_t>(id_high)} << 32 | static_cast<uint32_t>(id_low);
-  const std::span body(static_cast<const std::byte*>(data), data == nullptr ? 0 : length);
   return Number(env,
                 entry->channel().Write({static_cast<uint16_t>(type), static_cast<uint16_t>(flags),
                                         static_cast<uint16_t>(offset8), id, body}));
@@ -137,10 +108,7 @@ std::optional<Arena> ReadArena(const Napi::CallbackInfo& info, const Arguments& 
   const Napi::Env env = info.Env();
   const auto bytes = arguments.Bytes(1, "arena");
   if (!bytes) return std::nullopt;
-  const bool indexed = info[2].IsTypedArray() &&
-                       info[2].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
-                       info[2].As<Napi::TypedArray>().ElementLength() >= core::kIndexRowWords;
-  if (!indexed) {
+  if (!arguments.IsArray(2, napi_int32_array, core::kIndexRowWords)) {
     Napi::TypeError::New(env, "index must be an Int32Array with room for a row")
         .ThrowAsJavaScriptException();
     return std::nullopt;
@@ -229,27 +197,19 @@ void CloseChannel(const Napi::CallbackInfo& info) {
   if (handle) arguments.state().channels.Remove(*handle);
 }
 
-void AddPlain(napi_env env, Napi::Object exports, const char* name, napi_callback function,
-              EnvState* state) {
-  napi_value made = nullptr;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, state, &made) != napi_ok) return;
-  exports.Set(name, made);
-}
-
 }  // namespace
 
-void AddChannelFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  AddPlain(env, exports, "drain", Drain, state);
-  AddPlain(env, exports, "write", Write, state);
-  AddPlain(env, exports, "writeMany", WriteMany, state);
-  AddPlain(env, exports, "awaitSpace", AwaitSpace, state);
-  exports.Set("setReceiveArena",
-              Napi::Function::New<SetReceiveArena>(env, "setReceiveArena", state));
-  exports.Set("setSendArena", Napi::Function::New<SetSendArena>(env, "setSendArena", state));
-  exports.Set("largestPayload", Napi::Function::New<LargestPayload>(env, "largestPayload", state));
-  exports.Set("setArming", Napi::Function::New<SetArming>(env, "setArming", state));
-  exports.Set("inspectChannel", Napi::Function::New<InspectChannel>(env, "inspectChannel", state));
-  exports.Set("closeChannel", Napi::Function::New<CloseChannel>(env, "closeChannel", state));
+void AddChannelFunctions(Exports& exports) {
+  exports.AddPlain("drain", Drain);
+  exports.AddPlain("write", Write);
+  exports.AddPlain("writeMany", WriteMany);
+  exports.AddPlain("awaitSpace", AwaitSpace);
+  exports.Add<SetReceiveArena>("setReceiveArena");
+  exports.Add<SetSendArena>("setSendArena");
+  exports.Add<LargestPayload>("largestPayload");
+  exports.Add<SetArming>("setArming");
+  exports.Add<InspectChannel>("inspectChannel");
+  exports.Add<CloseChannel>("closeChannel");
 }
 
 }  // namespace vmbus::binding

@@ -8,6 +8,7 @@
 
 #include "../os/ptp_clock.h"
 #include "arguments.h"
+#include "exports.h"
 #include "functions.h"
 
 namespace vmbus::binding {
@@ -36,8 +37,6 @@ Napi::Value ReadPtpClock(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddClockFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("readPtpClock", Napi::Function::New<ReadPtpClock>(env, "readPtpClock", state));
-}
+void AddClockFunctions(Exports& exports) { exports.Add<ReadPtpClock>("readPtpClock"); }
 
 }  // namespace vmbus::binding

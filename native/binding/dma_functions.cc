@@ -17,6 +17,7 @@
 #include "arguments.h"
 #include "blocking_work.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 #include "lease_entry.h"
 
@@ -179,18 +180,15 @@ void CloseDma(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddDmaFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  const auto add = [&]<Napi::Value (*function)(const Napi::CallbackInfo&)>(const char* name) {
-    exports.Set(name, Napi::Function::New<function>(env, name, state));
-  };
-  add.operator()<MakeDma>("makeDma");
-  add.operator()<InspectDma>("inspectDma");
-  add.operator()<DmaFrames>("dmaFrames");
-  add.operator()<WriteDma>("writeDma");
-  add.operator()<ReadDma>("readDma");
-  add.operator()<ShowDma>("showDma");
-  add.operator()<HeldDescriptors>("heldDescriptors");
-  exports.Set("closeDma", Napi::Function::New<CloseDma>(env, "closeDma", state));
+void AddDmaFunctions(Exports& exports) {
+  exports.Add<MakeDma>("makeDma");
+  exports.Add<InspectDma>("inspectDma");
+  exports.Add<DmaFrames>("dmaFrames");
+  exports.Add<WriteDma>("writeDma");
+  exports.Add<ReadDma>("readDma");
+  exports.Add<ShowDma>("showDma");
+  exports.Add<HeldDescriptors>("heldDescriptors");
+  exports.Add<CloseDma>("closeDma");
 }
 
 }  // namespace vmbus::binding

@@ -12,6 +12,7 @@
 #include "arguments.h"
 #include "channel_entry.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 
 namespace vmbus::binding {
@@ -61,10 +62,10 @@ Napi::Value WriteRaw(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("dropSignals", Napi::Function::New<DropSignals>(env, "dropSignals", state));
-  exports.Set("pokeHeader", Napi::Function::New<PokeHeader>(env, "pokeHeader", state));
-  exports.Set("writeRaw", Napi::Function::New<WriteRaw>(env, "writeRaw", state));
+void AddFaultFunctions(Exports& exports) {
+  exports.Add<DropSignals>("dropSignals");
+  exports.Add<PokeHeader>("pokeHeader");
+  exports.Add<WriteRaw>("writeRaw");
 }
 
 }  // namespace vmbus::binding

@@ -8,6 +8,7 @@
 
 #include "../os/file_lock.h"
 #include "arguments.h"
+#include "exports.h"
 #include "functions.h"
 
 namespace vmbus::binding {
@@ -28,10 +29,9 @@ Napi::Value Lock(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("lockRecords",
-              Napi::Function::New<Lock<os::TryRecordLock>>(env, "lockRecords", state));
-  exports.Set("lockFile", Napi::Function::New<Lock<os::TryFlock>>(env, "lockFile", state));
+void AddFileLockFunctions(Exports& exports) {
+  exports.Add<Lock<os::TryRecordLock>>("lockRecords");
+  exports.Add<Lock<os::TryFlock>>("lockFile");
 }
 
 }  // namespace vmbus::binding

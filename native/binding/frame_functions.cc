@@ -15,9 +15,11 @@
 #include "../os/status.h"
 #include "arguments.h"
 #include "env_state.h"
+#include "exports.h"
 #include "frame_entry.h"
 #include "functions.h"
 #include "lease_entry.h"
+#include "plain_arguments.h"
 
 namespace vmbus::binding {
 
@@ -26,12 +28,6 @@ namespace {
 constexpr size_t kMostFrames = 256;  // of one call
 constexpr size_t kInfoWords = 4;     // of a frame: present, checksum, vlan, large send
 constexpr size_t kInspectWords = 21;
-
-napi_value Number(napi_env env, int32_t number) {
-  napi_value value = nullptr;
-  static_cast<void>(napi_create_int32(env, number, &value));
-  return value;
-}
 
 // agreeFrames(lease, pieceBytes, pieces, sectionBytes, messages)
 Napi::Value AgreeFrames(const Napi::CallbackInfo& info) {
@@ -82,9 +78,7 @@ Napi::Value SetFrameArena(const Napi::CallbackInfo& info) {
   const auto bytes = arguments.Bytes(1, "arena");
   if (!bytes) return {};
   const bool fits = bytes->size() >= core::kLeastArenaBytes && bytes->size() <= INT32_MAX;
-  const bool indexed = info[2].IsTypedArray() &&
-                       info[2].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array &&
-                       info[2].As<Napi::TypedArray>().ElementLength() >= core::kFrameRowWords;
+  const bool indexed = arguments.IsArray(2, napi_int32_array, core::kFrameRowWords);
   if (!fits || !indexed) {
     Napi::RangeError::New(info.Env(), "arena and rows must have room for the longest frame")
         .ThrowAsJavaScriptException();
@@ -100,17 +94,11 @@ Napi::Value SetFrameArena(const Napi::CallbackInfo& info) {
 template <size_t kCount>
 FrameEntry* ReadQueue(napi_env env, napi_callback_info info, std::array<napi_value, kCount>* values,
                       napi_value* answer) {
-  size_t count = kCount;
-  void* data = nullptr;
-  int32_t handle = 0;
+  std::array<int32_t, 1> handle;
+  EnvState* state = nullptr;
   *answer = nullptr;
-  if (napi_get_cb_info(env, info, &count, values->data(), nullptr, &data) != napi_ok)
-    return nullptr;
-  if (napi_get_value_int32(env, (*values)[0], &handle) != napi_ok) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "frames must be a number");
-    return nullptr;
-  }
-  FrameEntry* entry = static_cast<EnvState*>(data)->frames.Find(handle);
+  if (!ReadNumbers(env, info, values, &handle, &state)) return nullptr;
+  FrameEntry* entry = state->frames.Find(handle[0]);
   if (entry == nullptr) *answer = Number(env, os::kClosed);
   return entry;
 }
@@ -125,19 +113,6 @@ napi_value ReceiveFrames(napi_env env, napi_callback_info info) {
   std::span<int32_t> rows;
   if (!entry->receive.Get(&arena, &rows)) return Number(env, os::kBadRow);
   return Number(env, entry->queue.Receive(arena, rows));
-}
-
-template <class T>
-bool Elements(napi_env env, napi_value value, napi_typedarray_type expected, std::span<T>* out) {
-  napi_typedarray_type type = napi_int8_array;
-  size_t length = 0;
-  void* data = nullptr;
-  const napi_status status =
-      napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr);
-  if (status != napi_ok || type != expected) return false;
-  // SAFETY: the type was just asked for; a detached array has no data.
-  *out = std::span<T>(static_cast<T*>(data), data == nullptr ? 0 : length);
-  return true;
 }
 
 // sendFrames(frames, list, first, infos)
@@ -163,12 +138,12 @@ napi_value SendFrames(napi_env env, napi_callback_info info) {
     if (napi_get_element(env, values[1], at, &elements[i]) != napi_ok) return nullptr;
   }
   std::span<int32_t> infos;
-  static_cast<void>(Elements(env, values[3], napi_int32_array, &infos));
+  static_cast<void>(ReadElements(env, values[3], &infos));
   std::array<os::OutgoingFrame, kMostFrames> frames;
   for (size_t i = 0; i < count; ++i) {
     std::span<std::byte> bytes;
-    const bool good = Elements(env, elements[i], napi_uint8_array, &bytes) &&
-                      bytes.size() >= core::kLeastFrameBytes;
+    const bool good =
+        ReadElements(env, elements[i], &bytes) && bytes.size() >= core::kLeastFrameBytes;
     if (!good) return Number(env, os::kBadRow);
     frames[i].bytes = bytes;
     const size_t at = (first + i) * kInfoWords;
@@ -189,7 +164,7 @@ napi_value SendControl(napi_env env, napi_callback_info info) {
   FrameEntry* entry = ReadQueue(env, info, &values, &answer);
   if (entry == nullptr) return answer;
   std::span<std::byte> message;
-  if (!Elements(env, values[1], napi_uint8_array, &message)) return Number(env, os::kBadRow);
+  if (!ReadElements(env, values[1], &message)) return Number(env, os::kBadRow);
   return Number(env, entry->queue.SendControl(message));
 }
 
@@ -240,24 +215,17 @@ void CloseFrames(const Napi::CallbackInfo& info) {
   if (handle) arguments.state().frames.Remove(*handle);
 }
 
-void AddPlain(napi_env env, Napi::Object exports, const char* name, napi_callback function,
-              EnvState* state) {
-  napi_value made = nullptr;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, state, &made) != napi_ok) return;
-  exports.Set(name, made);
-}
-
 }  // namespace
 
-void AddFrameFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  AddPlain(env, exports, "receiveFrames", ReceiveFrames, state);
-  AddPlain(env, exports, "sendFrames", SendFrames, state);
-  AddPlain(env, exports, "sendControl", SendControl, state);
-  exports.Set("agreeFrames", Napi::Function::New<AgreeFrames>(env, "agreeFrames", state));
-  exports.Set("openFrames", Napi::Function::New<OpenFrames>(env, "openFrames", state));
-  exports.Set("setFrameArena", Napi::Function::New<SetFrameArena>(env, "setFrameArena", state));
-  exports.Set("inspectFrames", Napi::Function::New<InspectFrames>(env, "inspectFrames", state));
-  exports.Set("closeFrames", Napi::Function::New<CloseFrames>(env, "closeFrames", state));
+void AddFrameFunctions(Exports& exports) {
+  exports.AddPlain("receiveFrames", ReceiveFrames);
+  exports.AddPlain("sendFrames", SendFrames);
+  exports.AddPlain("sendControl", SendControl);
+  exports.Add<AgreeFrames>("agreeFrames");
+  exports.Add<OpenFrames>("openFrames");
+  exports.Add<SetFrameArena>("setFrameArena");
+  exports.Add<InspectFrames>("inspectFrames");
+  exports.Add<CloseFrames>("closeFrames");
 }
 
 }  // namespace vmbus::binding

@@ -6,24 +6,22 @@
 #ifndef VMBUS_BINDING_FUNCTIONS_H_
 #define VMBUS_BINDING_FUNCTIONS_H_
 
-#include <napi.h>
-
 namespace vmbus::binding {
 
-class EnvState;
+class Exports;
 
-void AddLeaseFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddChannelFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddFrameFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddClockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddDmaFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddFaultFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddFileLockFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddInboxFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddServiceFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
-void AddSystemFunctions(Napi::Env env, Napi::Object exports, EnvState* state);
+void AddLeaseFunctions(Exports& exports);
+void AddChannelFunctions(Exports& exports);
+void AddServeFunctions(Exports& exports);
+void AddFrameFunctions(Exports& exports);
+void AddGuestMemoryFunctions(Exports& exports);
+void AddClockFunctions(Exports& exports);
+void AddDmaFunctions(Exports& exports);
+void AddFaultFunctions(Exports& exports);
+void AddFileLockFunctions(Exports& exports);
+void AddInboxFunctions(Exports& exports);
+void AddServiceFunctions(Exports& exports);
+void AddSystemFunctions(Exports& exports);
 
 }  // namespace vmbus::binding
 

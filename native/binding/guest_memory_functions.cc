@@ -16,6 +16,7 @@
 #include "arguments.h"
 #include "channel_entry.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 
 namespace vmbus::binding {
@@ -150,20 +151,16 @@ void CloseGuestMemory(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddGuestMemoryFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  const auto add = [&]<Napi::Value (*function)(const Napi::CallbackInfo&)>(const char* name) {
-    exports.Set(name, Napi::Function::New<function>(env, name, state));
-  };
-  add.operator()<OpenGuestMemory>("openGuestMemory");
-  add.operator()<MakeGuestMemory>("makeGuestMemory");
-  add.operator()<GuestMemoryBytes>("guestMemoryBytes");
-  add.operator()<ReadGuest>("readGuest");
-  add.operator()<WriteGuest>("writeGuest");
-  add.operator()<AttachPages>("attachPages");
-  add.operator()<TakeSignals>("takeSignals");
-  add.operator()<TakeMonitorBits>("takeMonitorBits");
-  exports.Set("closeGuestMemory",
-              Napi::Function::New<CloseGuestMemory>(env, "closeGuestMemory", state));
+void AddGuestMemoryFunctions(Exports& exports) {
+  exports.Add<OpenGuestMemory>("openGuestMemory");
+  exports.Add<MakeGuestMemory>("makeGuestMemory");
+  exports.Add<GuestMemoryBytes>("guestMemoryBytes");
+  exports.Add<ReadGuest>("readGuest");
+  exports.Add<WriteGuest>("writeGuest");
+  exports.Add<AttachPages>("attachPages");
+  exports.Add<TakeSignals>("takeSignals");
+  exports.Add<TakeMonitorBits>("takeMonitorBits");
+  exports.Add<CloseGuestMemory>("closeGuestMemory");
 }
 
 }  // namespace vmbus::binding

@@ -16,6 +16,7 @@
 #include "arguments.h"
 #include "blocking_work.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 
 namespace vmbus::binding {
@@ -150,23 +151,20 @@ Outcome Close(int fd) {
 
 }  // namespace
 
-void AddInboxFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  const auto add = [&]<void (*function)(const Napi::CallbackInfo&)>(const char* name) {
-    exports.Set(name, Napi::Function::New<function>(env, name, state));
-  };
-  add.operator()<OpenRootFolder>("openRootFolder");
-  add.operator()<NameStep<OpenFolder>>("openFolder");
-  add.operator()<NameStep<MakeFolder>>("makeFolder");
-  add.operator()<FolderStep<CreateUnnamed>>("createUnnamed");
-  add.operator()<NameStep<CreateNamed>>("createNamed");
-  add.operator()<NameInboxFile>("nameInboxFile");
-  add.operator()<RenameInboxFile>("renameInboxFile");
-  add.operator()<NameStep<RemoveFile>>("removeInboxFile");
-  add.operator()<NameStep<RemoveFolder>>("removeInboxFolder");
-  add.operator()<NameStep<FindFile>>("findInboxFile");
-  add.operator()<FolderStep<FreeBytes>>("freeInboxBytes");
-  add.operator()<FolderStep<SyncFolder>>("syncFolder");
-  add.operator()<FolderStep<Close>>("closeInbox");
+void AddInboxFunctions(Exports& exports) {
+  exports.Add<OpenRootFolder>("openRootFolder");
+  exports.Add<NameStep<OpenFolder>>("openFolder");
+  exports.Add<NameStep<MakeFolder>>("makeFolder");
+  exports.Add<FolderStep<CreateUnnamed>>("createUnnamed");
+  exports.Add<NameStep<CreateNamed>>("createNamed");
+  exports.Add<NameInboxFile>("nameInboxFile");
+  exports.Add<RenameInboxFile>("renameInboxFile");
+  exports.Add<NameStep<RemoveFile>>("removeInboxFile");
+  exports.Add<NameStep<RemoveFolder>>("removeInboxFolder");
+  exports.Add<NameStep<FindFile>>("findInboxFile");
+  exports.Add<FolderStep<FreeBytes>>("freeInboxBytes");
+  exports.Add<FolderStep<SyncFolder>>("syncFolder");
+  exports.Add<FolderStep<Close>>("closeInbox");
 }
 
 }  // namespace vmbus::binding

@@ -19,6 +19,7 @@
 #include "../os/status.h"
 #include "arguments.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 #include "lease_entry.h"
 #include "lease_work.h"
@@ -194,16 +195,15 @@ Napi::Value AttachSubchannel(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddLeaseFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("openLease", Napi::Function::New<OpenLease>(env, "openLease", state));
-  exports.Set("attachLease", Napi::Function::New<AttachLease>(env, "attachLease", state));
-  exports.Set("leaseToken", Napi::Function::New<LeaseToken>(env, "leaseToken", state));
-  exports.Set("closeLease", Napi::Function::New<CloseLease>(env, "closeLease", state));
-  exports.Set("refLease", Napi::Function::New<RefLease>(env, "refLease", state));
-  exports.Set("inspectLease", Napi::Function::New<InspectLease>(env, "inspectLease", state));
-  exports.Set("attachPrimary", Napi::Function::New<AttachPrimary>(env, "attachPrimary", state));
-  exports.Set("attachSubchannel",
-              Napi::Function::New<AttachSubchannel>(env, "attachSubchannel", state));
+void AddLeaseFunctions(Exports& exports) {
+  exports.Add<OpenLease>("openLease");
+  exports.Add<AttachLease>("attachLease");
+  exports.Add<LeaseToken>("leaseToken");
+  exports.Add<CloseLease>("closeLease");
+  exports.Add<RefLease>("refLease");
+  exports.Add<InspectLease>("inspectLease");
+  exports.Add<AttachPrimary>("attachPrimary");
+  exports.Add<AttachSubchannel>("attachSubchannel");
 }
 
 }  // namespace vmbus::binding

@@ -13,6 +13,7 @@
 #include "../os/status.h"
 #include "arguments.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 #include "node_entry.h"
 
@@ -177,19 +178,19 @@ void RefNode(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddServeFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("serveNode", Napi::Function::New<ServeNode>(env, "serveNode", state));
-  exports.Set("addRing", Napi::Function::New<AddRing>(env, "addRing", state));
-  exports.Set("removeRing", Napi::Function::New<RemoveRing>(env, "removeRing", state));
-  exports.Set("ringDescriptor", Napi::Function::New<RingDescriptor>(env, "ringDescriptor", state));
-  exports.Set("attachHost", Napi::Function::New<AttachHost>(env, "attachHost", state));
-  exports.Set("shareBuffers", Napi::Function::New<ShareBuffers>(env, "shareBuffers", state));
-  exports.Set("resetRing", Napi::Function::New<ResetRing>(env, "resetRing", state));
-  exports.Set("readShown", Napi::Function::New<ReadShown>(env, "readShown", state));
-  exports.Set("writeShown", Napi::Function::New<WriteShown>(env, "writeShown", state));
-  exports.Set("wakeGuest", Napi::Function::New<WakeGuest>(env, "wakeGuest", state));
-  exports.Set("closeNode", Napi::Function::New<CloseNode>(env, "closeNode", state));
-  exports.Set("refNode", Napi::Function::New<RefNode>(env, "refNode", state));
+void AddServeFunctions(Exports& exports) {
+  exports.Add<ServeNode>("serveNode");
+  exports.Add<AddRing>("addRing");
+  exports.Add<RemoveRing>("removeRing");
+  exports.Add<RingDescriptor>("ringDescriptor");
+  exports.Add<AttachHost>("attachHost");
+  exports.Add<ShareBuffers>("shareBuffers");
+  exports.Add<ResetRing>("resetRing");
+  exports.Add<ReadShown>("readShown");
+  exports.Add<WriteShown>("writeShown");
+  exports.Add<WakeGuest>("wakeGuest");
+  exports.Add<CloseNode>("closeNode");
+  exports.Add<RefNode>("refNode");
 }
 
 }  // namespace vmbus::binding

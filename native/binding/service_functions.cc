@@ -10,6 +10,7 @@
 
 #include "arguments.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 #include "served_service_entry.h"
 #include "service_entry.h"
@@ -105,15 +106,15 @@ void RefServed(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddServiceFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("openService", Napi::Function::New<OpenService>(env, "openService", state));
-  exports.Set("writeService", Napi::Function::New<WriteService>(env, "writeService", state));
-  exports.Set("refService", Napi::Function::New<RefService>(env, "refService", state));
-  exports.Set("closeService", Napi::Function::New<CloseService>(env, "closeService", state));
-  exports.Set("serveService", Napi::Function::New<ServeService>(env, "serveService", state));
-  exports.Set("sendServed", Napi::Function::New<SendServed>(env, "sendServed", state));
-  exports.Set("refServed", Napi::Function::New<RefServed>(env, "refServed", state));
-  exports.Set("closeServed", Napi::Function::New<CloseServed>(env, "closeServed", state));
+void AddServiceFunctions(Exports& exports) {
+  exports.Add<OpenService>("openService");
+  exports.Add<WriteService>("writeService");
+  exports.Add<RefService>("refService");
+  exports.Add<CloseService>("closeService");
+  exports.Add<ServeService>("serveService");
+  exports.Add<SendServed>("sendServed");
+  exports.Add<RefServed>("refServed");
+  exports.Add<CloseServed>("closeServed");
 }
 
 }  // namespace vmbus::binding

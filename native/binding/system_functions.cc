@@ -17,6 +17,7 @@
 #include "arguments.h"
 #include "blocking_work.h"
 #include "env_state.h"
+#include "exports.h"
 #include "functions.h"
 #include "uevent_entry.h"
 
@@ -81,10 +82,7 @@ Napi::Value Cpuid(const Napi::CallbackInfo& info) {
   const auto subleaf = arguments.Integer(1, "subleaf", 0, UINT32_MAX);
   if (!subleaf) return {};
   const Napi::Env env = info.Env();
-  const bool fits = info[2].IsTypedArray() &&
-                    info[2].As<Napi::TypedArray>().TypedArrayType() == napi_uint32_array &&
-                    info[2].As<Napi::TypedArray>().ElementLength() >= 4;
-  if (!fits) {
+  if (!arguments.IsArray(2, napi_uint32_array, 4)) {
     Napi::TypeError::New(env, "out must be a Uint32Array of 4").ThrowAsJavaScriptException();
     return {};
   }
@@ -104,12 +102,12 @@ Napi::Value ViolationName(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void AddSystemFunctions(Napi::Env env, Napi::Object exports, EnvState* state) {
-  exports.Set("openUevents", Napi::Function::New<OpenUevents>(env, "openUevents", state));
-  exports.Set("closeUevents", Napi::Function::New<CloseUevents>(env, "closeUevents", state));
-  exports.Set("writeAttribute", Napi::Function::New<WriteAttribute>(env, "writeAttribute", state));
-  exports.Set("cpuid", Napi::Function::New<Cpuid>(env, "cpuid", state));
-  exports.Set("violationName", Napi::Function::New<ViolationName>(env, "violationName", state));
+void AddSystemFunctions(Exports& exports) {
+  exports.Add<OpenUevents>("openUevents");
+  exports.Add<CloseUevents>("closeUevents");
+  exports.Add<WriteAttribute>("writeAttribute");
+  exports.Add<Cpuid>("cpuid");
+  exports.Add<ViolationName>("violationName");
 }
 
 }  // namespace vmbus::binding
