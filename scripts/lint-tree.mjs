@@ -4,22 +4,23 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
+const aloneBut = (...taken) => [
+  new RegExp(
+    `"(\\.\\./)?(${['core', 'os', 'binding', 'freezer', 'keeper', 'program'].filter((folder) => !taken.includes(folder)).join('|')})/`,
+  ),
+  /<(napi|uv|node_api)\.h>/,
+  /<(string|vector|map|memory|iostream|functional)>/,
+];
+
 /** What each folder of native/ must not include. core ← os ← binding; the programs stand alone. */
 const forbidden = {
   core: [/"(\.\.\/)?(os|binding)\//, /<(napi|uv|node_api)\.h>/, /<(sys\/|unistd|fcntl|linux\/)/],
   os: [/"(\.\.\/)?binding\//, /<(napi|uv|node_api)\.h>/],
   binding: [],
-  // A program of its own: nothing of the library, nothing that allocates.
-  freezer: [
-    /"(\.\.\/)?(core|os|binding)\//,
-    /<(napi|uv|node_api)\.h>/,
-    /<(string|vector|map|memory|iostream|functional)>/,
-  ],
-  keeper: [
-    /"(\.\.\/)?(core|os|binding|freezer)\//,
-    /<(napi|uv|node_api)\.h>/,
-    /<(string|vector|map|memory|iostream|functional)>/,
-  ],
+  // Programs of their own, and what is compiled into each: nothing of the library, nothing that allocates.
+  freezer: aloneBut('program'),
+  keeper: aloneBut('program'),
+  program: aloneBut(),
 };
 
 /** Longest file by folder and ending, in lines. */

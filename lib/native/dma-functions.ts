@@ -48,7 +48,11 @@ export interface DmaFunctions {
    * 0, a negative errno or a status; only after 0 is `done` called.
    */
   showDma(lease: number, memory: number, timeoutMs: number, done: (errno: number) => void): number;
-  /** Descriptors for the keeper: of the node, the memory, and what pins it (-1 where nothing does). They stay their owners'. */
+  /**
+   * Descriptors for the keeper: of the node, the memory, and what pins it (-1 where nothing does). They stay their owners'. From
+   * here on the lease has the node by the highest number of them as well, so that it is let go first when this process is killed.
+   * 0, a negative errno or a status.
+   */
   heldDescriptors(lease: number, memory: number, out: Float64Array): number;
   /** The host's side: copies from what guests have shown to a node. 0, -EFAULT for what they have not, or a status. */
   readShown(node: number, address: number, target: Uint8Array): number;

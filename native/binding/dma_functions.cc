@@ -166,6 +166,10 @@ Napi::Value HeldDescriptors(const Napi::CallbackInfo& info) {
   if (!out) return {};
   LeaseEntry* entry = arguments.state().leases.Find(*lease);
   if (entry == nullptr || *memory == nullptr) return arguments.Number(os::kClosed);
+  const int highest = std::max((*memory)->memory_fd(), (*memory)->pin_fd());
+  if (const int error = entry->lease().HoldAbove(highest); error != 0) {
+    return arguments.Number(-error);
+  }
   (*out)[0] = entry->lease().node_fd();
   (*out)[1] = (*memory)->memory_fd();
   (*out)[2] = (*memory)->pin_fd();

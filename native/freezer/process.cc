@@ -5,30 +5,18 @@
 #include "process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "../program/settle.h"
 
 namespace vmbus::freezer {
 
 namespace {
-
-// The kernel must not choose us when memory runs out: what is frozen would stay so.
-void EscapeOutOfMemory() {
-  const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  constexpr char kNever[] = "-1000";
-  if (write(fd, kNever, sizeof kNever - 1) < 0) {
-    // Without CAP_SYS_RESOURCE; then we are as safe as everybody else.
-  }
-  close(fd);
-}
 
 // Every mount takes a descriptor.
 void AllowManyFiles() {
@@ -48,15 +36,8 @@ void TouchStack() {
 }  // namespace
 
 void SettleProcess() {
-  setsid();  // fails where whoever started us has done it
-  if (chdir("/") != 0) return;
-  syscall(SYS_close_range, 3U, ~0U, 0U);  // fails before Linux 5.9
-  prctl(PR_SET_NAME, "vmbus-freezer");
-  // A core of ours would have to be written to a frozen file system.
-  const struct rlimit none = {0, 0};
-  setrlimit(RLIMIT_CORE, &none);
+  program::SettleProcess("vmbus-freezer", STDERR_FILENO + 1);
   AllowManyFiles();
-  EscapeOutOfMemory();
 }
 
 int WatchSignals() {

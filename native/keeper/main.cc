@@ -11,17 +11,17 @@
 //
 // Says `ready 1` and waits for the end of standard input: the script is done with the device, or
 // is gone. Then it closes the device, which returns when the host has let go, then the memory, and
-// ends. No signal hurries it but SIGKILL, and that closes in the same order.
+// ends. No signal hurries it but SIGKILL. Then the kernel closes in our place, the highest number
+// first (since Linux 4.3, task_work_run() in kernel/task_work.c): so the device has that one, too.
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "../program/settle.h"
 
 namespace vmbus::keeper {
 
@@ -36,27 +36,9 @@ enum Exit { kDone = 0, kFailed = 1, kUsage = 2 };
 constexpr char kReady[] = "ready 1\n";
 constexpr char kUse[] = "vmbus-keeper is started by the vmbus library; see hv scsi --help\n";
 
-// The kernel must not choose us when memory runs out: the script's turn comes first.
-void EscapeOutOfMemory() {
-  const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  constexpr char kNever[] = "-1000";
-  if (write(fd, kNever, sizeof kNever - 1) < 0) {
-    // Without CAP_SYS_RESOURCE; then we are as safe as everybody else.
-  }
-  close(fd);
-}
-
-void SettleProcess(int first_unused) {
-  setsid();  // fails where whoever started us has done it
-  if (chdir("/") != 0) return;
-  syscall(SYS_close_range, static_cast<unsigned>(first_unused), ~0U, 0U);  // since Linux 5.9
-  prctl(PR_SET_NAME, "vmbus-keeper");
-  const struct rlimit none = {0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  EscapeOutOfMemory();
-  // A service manager that stops the script asks everybody of its group; the script's end is what
-  // counts here.
+// A service manager that stops the script asks everybody of its group; the script's end is what
+// counts here.
+void BlockSignals() {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, nullptr);
@@ -100,11 +82,15 @@ int main(int words, char** text) {
     if (write(STDERR_FILENO, kUse, sizeof kUse - 1) < 0) return kUsage;
     return kUsage;
   }
-  SettleProcess(kDevice + count);
+  vmbus::program::SettleProcess("vmbus-keeper", kDevice + count);
+  BlockSignals();
+  const int last = fcntl(kDevice, F_DUPFD_CLOEXEC, kDevice + count);
+  if (last < 0) return kFailed;
   // Nobody reads it any more: then the end has come as well, and is seen below.
   if (write(STDOUT_FILENO, kReady, sizeof kReady - 1) < 0 && errno != EPIPE) return kFailed;
   AwaitEnd();
   // This order is what the program is for.
+  close(last);
   close(kDevice);
   close(kMemory);
   if (count == 3) close(kPin);

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "node_path.h"
 #include "simulated_node.h"
@@ -181,6 +183,15 @@ std::shared_ptr<FrameBuffers> Lease::Frames() {
   return frames_;
 }
 
+int Lease::HoldAbove(int fd) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return EBADF;
+  UniqueFd above(fcntl(node_.node.get(), F_DUPFD_CLOEXEC, fd + 1));
+  if (!above.valid()) return errno;
+  above_ = std::move(above);
+  return 0;
+}
+
 void Lease::SettleMasks() {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
@@ -212,10 +223,12 @@ int Lease::Close() {
                                                    [this] { return attachments_.empty(); });
   // The last close waits for the host, which may never answer: nobody else is to wait for it.
   OpenedNode node = std::move(node_);
+  UniqueFd above = std::move(above_);
   lock.unlock();
   node.interrupt_page.page.Unmap();
   node.monitor_page.page.Unmap();
   node.lock.Close();
+  above.Close();
   node.node.Close();
   return alone ? 0 : ETIMEDOUT;
 }

@@ -57,6 +57,10 @@ class Lease : public std::enable_shared_from_this<Lease> {
 
   uint64_t token() const { return token_; }
   int node_fd() const { return node_.node.get(); }
+  // Holds the node by a number above this descriptor's, too. When a process is killed, the kernel
+  // lets go of its files from the highest number down (since Linux 4.3, task_work_run() in
+  // kernel/task_work.c), and the host is to let go of memory before it is freed. 0 or an errno.
+  int HoldAbove(int fd);
   const LeaseFacts& facts() const { return facts_; }
   LinkState& link() { return *facts_.link; }
   NodeSignal& signal() { return *signal_; }
@@ -94,6 +98,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   const std::shared_ptr<NodeSignal> signal_;
   LeaseFacts facts_;
   std::mutex mutex_;
+  UniqueFd above_;
   std::condition_variable attachments_changed_;
   bool closed_ = false;
   std::shared_ptr<Channel> primary_;

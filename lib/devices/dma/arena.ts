@@ -89,7 +89,9 @@ export class DmaArena {
   async hold(core: ChannelCore, timeoutMs: number): Promise<void> {
     const { lease } = core;
     const found = new Float64Array(3);
-    if (this.#binding.heldDescriptors(lease.handle, this.#handle, found) < 0) throw core.errorOfEnding();
+    const held = this.#binding.heldDescriptors(lease.handle, this.#handle, found);
+    if (held === Status.closed || core.ending !== null) throw core.errorOfEnding();
+    if (held < 0) throw notHeld(core, -held);
     const [node = -1, memory = -1, pin = -1] = found;
     this.#keeper = await Keeper.start({ node, memory, pin });
     if (this.#facts.kind === 'simulated') await this.#show(core, timeoutMs);
@@ -155,6 +157,16 @@ export class DmaArena {
     if (slot < 0 || slot >= this.slots.count || length > this.slotBytes) throw misfit(slot, length);
     return slot * this.slotBytes;
   }
+}
+
+function notHeld(core: ChannelCore, errno: number): VmbusError {
+  const name = errnoName(errno);
+  return new VmbusError('ERR_VMBUS_SYSTEM', `${nameOf(core)} cannot be held for its memory: ${name}`, {
+    device: core.device,
+    errno,
+    errnoName: name,
+    hint: 'too many open files? ulimit -n',
+  });
 }
 
 function misfit(slot: number, length: number): VmbusError {
