@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "../os/dma_memory.h"
 #include "../os/lease.h"
@@ -116,9 +117,18 @@ class ShowWork final : public BlockingWork {
         timeout_ms_(timeout_ms),
         done_(done) {}
 
-  void Work() override { error_ = os::AwaitFrames(answer_.get(), timeout_ms_, *memory_); }
+  void Work() override {
+    auto frames = os::AwaitFrames(answer_.get(), timeout_ms_, memory_->size());
+    if (frames.ok()) {
+      frames_ = frames.Take();
+    } else {
+      error_ = frames.error();
+    }
+  }
   void Refuse(int error) override { error_ = error; }
   void Finish(EnvState& state) override {
+    // Here, where scripts ask for the frames, and not on the thread that waited.
+    if (error_ == 0 && !memory_->SetFrames(std::move(frames_))) error_ = EINVAL;
     state.TakePending(done_).Call(state, {static_cast<double>(error_)});
   }
 
@@ -128,6 +138,7 @@ class ShowWork final : public BlockingWork {
   int timeout_ms_;
   int64_t done_;
   int error_ = 0;
+  std::vector<uint64_t> frames_;
 };
 
 Napi::Value ShowDma(const Napi::CallbackInfo& info) {

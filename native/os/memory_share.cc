@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
+
+#include "descriptor_message.h"
 
 namespace vmbus::os {
 
@@ -27,55 +29,44 @@ Result<UniqueFd> OfferMemory(int node, const DmaMemory& memory) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return LastErrno();
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
-  MemoryOffer offer{kMemoryMagic, kMemoryVersion, memory.size()};
-  const int fds[kMemoryOfferFds] = {memory.memory_fd(), theirs.get()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {};
-  iovec data{&offer, sizeof(offer)};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof(control);
-  cmsghdr* part = CMSG_FIRSTHDR(&header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(fds));
-  memcpy(CMSG_DATA(part), fds, sizeof(fds));
-  if (sendmsg(node, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return LastErrno();
+  const MemoryOffer offer{kMemoryMagic, kMemoryVersion, memory.size()};
+  const std::array<int, kMemoryOfferFds> fds = {memory.memory_fd(), theirs.get()};
+  const int error = SendDescriptors(node, std::as_bytes(std::span(&offer, 1)), fds);
+  if (error != 0) return Errno{error};
   return ours;
 }
 
-int AwaitFrames(int answer, int timeout_ms, DmaMemory& memory) {
+Result<std::vector<uint64_t>> AwaitFrames(int answer, int timeout_ms, size_t bytes) {
   pollfd entry{answer, POLLIN, 0};
   int count = 0;
   do {
     count = poll(&entry, 1, timeout_ms);
   } while (count < 0 && errno == EINTR);
-  if (count < 0) return errno;
-  if (count == 0) return ETIMEDOUT;
+  if (count < 0) return LastErrno();
+  if (count == 0) return Errno{ETIMEDOUT};
 
   MemoryAnswer said{};
-  std::vector<uint64_t> blocks(memory.size() / kHugePageBytes);
+  std::vector<uint64_t> blocks(bytes / kHugePageBytes);
   iovec parts[] = {{&said, sizeof(said)}, {blocks.data(), blocks.size() * sizeof(uint64_t)}};
   msghdr header{};
   header.msg_iov = parts;
   header.msg_iovlen = 2;
   const ssize_t received = recvmsg(answer, &header, MSG_DONTWAIT);
-  if (received < 0) return errno;
-  if (received == 0) return ECONNRESET;
-  const auto bytes = static_cast<size_t>(received);
-  if (bytes < sizeof(said) || said.magic != kMemoryMagic || said.error < 0) return EPROTO;
-  if (said.error != 0) return said.error;
-  const bool whole = bytes == sizeof(said) + blocks.size() * sizeof(uint64_t);
-  if (!whole || (header.msg_flags & MSG_TRUNC) != 0) return EPROTO;
+  if (received < 0) return LastErrno();
+  if (received == 0) return Errno{ECONNRESET};
+  const auto length = static_cast<size_t>(received);
+  if (length < sizeof(said) || said.magic != kMemoryMagic || said.error < 0) return Errno{EPROTO};
+  if (said.error != 0) return Errno{said.error};
+  const bool whole = length == sizeof(said) + blocks.size() * sizeof(uint64_t);
+  if (!whole || (header.msg_flags & MSG_TRUNC) != 0) return Errno{EPROTO};
 
   std::vector<uint64_t> frames;
   frames.reserve(blocks.size() * kFramesOfBlock);
   for (const uint64_t first : blocks) {
-    if (first >= kMostFrame - kFramesOfBlock) return EPROTO;
+    if (first >= kMostFrame - kFramesOfBlock) return Errno{EPROTO};
     for (size_t i = 0; i < kFramesOfBlock; ++i) frames.push_back(first + i);
   }
-  return memory.SetFrames(std::move(frames)) ? 0 : EINVAL;
+  return frames;
 }
 
 void AnswerOffer(int answer, int error, std::span<const uint64_t> blocks) {

@@ -10,7 +10,8 @@
 //   bytes; what follows in the 2 MiB is consecutive.
 //
 // The host forgets the memory with the connection. Called by: native/binding dma_functions (the
-// guest's end); node_server (the host's end). Calls: dma_memory.
+// guest's end); node_server (the host's end). Calls:
+// dma_memory, descriptor_message.
 
 #ifndef VMBUS_OS_MEMORY_SHARE_H_
 #define VMBUS_OS_MEMORY_SHARE_H_
@@ -29,7 +30,7 @@ namespace vmbus::os {
 
 inline constexpr uint32_t kMemoryMagic = 0x4d424d56;  // "VMBM"
 inline constexpr uint32_t kMemoryVersion = 1;
-inline constexpr int kMemoryOfferFds = 2;
+inline constexpr size_t kMemoryOfferFds = 2;
 inline constexpr size_t kMostMemoryBlocks = kMostDmaBytes / kHugePageBytes;
 
 struct MemoryOffer {
@@ -47,8 +48,8 @@ static_assert(sizeof(MemoryAnswer) == 8);
 
 // Guest: sends the offer, without waiting; the answer comes on the socket that this answers.
 Result<UniqueFd> OfferMemory(int node, const DmaMemory& memory);
-// Guest: blocks for the answer and gives the memory its frames. 0 or an errno.
-int AwaitFrames(int answer, int timeout_ms, DmaMemory& memory);
+// Guest: blocks for the answer: the frames of memory of this size, for DmaMemory::SetFrames.
+Result<std::vector<uint64_t>> AwaitFrames(int answer, int timeout_ms, size_t bytes);
 
 // Host: answers an offer; who does not listen has left.
 void AnswerOffer(int answer, int error, std::span<const uint64_t> blocks);

@@ -12,6 +12,7 @@
 #ifndef VMBUS_OS_NODE_HANDSHAKE_H_
 #define VMBUS_OS_NODE_HANDSHAKE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace vmbus::os {
@@ -38,10 +39,9 @@ struct NodeHandshake {
 static_assert(sizeof(NodeHandshake) == 48);
 
 // Descriptors that come along, in this order.
-inline constexpr int kHandshakeMaxFds = 5;
-inline constexpr int kHandshakeFdsSlow = 1;
-inline constexpr int kHandshakeFdsFast = 3;
-inline constexpr int kHandshakeFdsBuffers = 2;
+inline constexpr size_t kHandshakeFdsSlow = 1;
+inline constexpr size_t kHandshakeFdsFast = 3;
+inline constexpr size_t kHandshakeFdsBuffers = 2;
 
 // The largest buffer that is taken: the kernel's are 31 and 16 MiB.
 inline constexpr uint32_t kMostBufferBytes = 1u << 30;

@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <span>
 #include <utility>
 
+#include "descriptor_message.h"
 #include "doorbell.h"
 #include "node_handshake.h"
 #include "node_path.h"
@@ -36,23 +37,6 @@ class WakeDoorbell final : public Doorbell {
 NodeBuffer HandshakeOf(const NodeServer::Buffer& buffer) {
   if (buffer.memory == nullptr) return {};
   return {static_cast<uint32_t>(buffer.memory->bytes()), buffer.gpadl};
-}
-
-// The descriptors of a message, all of them, so that none is lost.
-std::array<UniqueFd, kMemoryOfferFds> TakeOfferFds(msghdr* header) {
-  std::array<UniqueFd, kMemoryOfferFds> fds;
-  size_t taken = 0;
-  for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-      UniqueFd owned(fd);
-      if (taken < fds.size()) fds[taken++] = std::move(owned);
-    }
-  }
-  return fds;
 }
 
 }  // namespace
@@ -172,7 +156,8 @@ int NodeServer::SendHandshake(int fd) const {
   // goes at once.
   Result<UniqueFd> rings = Reopen(primary.memory.get(), O_RDWR);
   if (!rings.ok()) return rings.error();
-  int fds[kHandshakeMaxFds] = {rings.value().get()};
+  std::array<int, kMostDescriptors> fds = {rings.value().get()};
+  static_assert(kHandshakeFdsFast + kHandshakeFdsBuffers <= kMostDescriptors);
   size_t count = kHandshakeFdsSlow;
   if (primary.monitor_id >= 0) {
     fds[count++] = interrupt_memory_.get();
@@ -182,21 +167,7 @@ int NodeServer::SendHandshake(int fd) const {
     fds[count++] = receive_.memory->fd();
     fds[count++] = send_.memory->fd();
   }
-  const size_t fd_bytes = count * sizeof(int);
-
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {};
-  iovec data{&message, sizeof(message)};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = CMSG_SPACE(fd_bytes);
-  cmsghdr* part = CMSG_FIRSTHDR(&header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(fd_bytes);
-  memcpy(CMSG_DATA(part), fds, fd_bytes);
-  return sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
+  return SendDescriptors(fd, std::as_bytes(std::span(&message, 1)), std::span(fds).first(count));
 }
 
 NodeServer::Message NodeServer::Read(int connection_fd) {
@@ -204,24 +175,20 @@ NodeServer::Message NodeServer::Read(int connection_fd) {
     int32_t doorbell;
     MemoryOffer offer;
   } said{};
-  iovec data{&said, sizeof(said)};
-  alignas(cmsghdr) char control[CMSG_SPACE(kMemoryOfferFds * sizeof(int))];
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof(control);
-  // MSG_TRUNC: the real length, also of a message that is too long.
-  const ssize_t received =
-      recvmsg(connection_fd, &header, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
-  if (received < 0 && (errno == EAGAIN || errno == EINTR)) return {Heard::kNothing, 0};
-  std::array<UniqueFd, kMemoryOfferFds> fds = TakeOfferFds(&header);
+  Result<ReceivedMessage> received =
+      ReceiveDescriptors(connection_fd, std::as_writable_bytes(std::span(&said, 1)));
+  if (!received.ok() && (received.error() == EAGAIN || received.error() == EINTR)) {
+    return {Heard::kNothing, 0};
+  }
   // What the kernel answers with EINVAL has no answer here: a guest that cannot count to 4 is
   // dropped.
-  if (received == static_cast<ssize_t>(sizeof(said.offer))) {
-    return TakeOffer(connection_fd, said.offer, std::move(fds[0]), std::move(fds[1]));
+  if (!received.ok() || !received.value().whole) return {Heard::kGone, 0};
+  ReceivedMessage& message = received.value();
+  if (message.bytes == sizeof(said.offer) && message.fd_count == kMemoryOfferFds) {
+    return TakeOffer(connection_fd, said.offer, std::move(message.fds[0]),
+                     std::move(message.fds[1]));
   }
-  if (received != static_cast<ssize_t>(sizeof(said.doorbell))) return {Heard::kGone, 0};
+  if (message.bytes != sizeof(said.doorbell)) return {Heard::kGone, 0};
   link_->wakes.fetch_add(1, std::memory_order_relaxed);
   return {Heard::kDoorbell, said.doorbell};
 }
@@ -229,7 +196,7 @@ NodeServer::Message NodeServer::Read(int connection_fd) {
 NodeServer::Message NodeServer::TakeOffer(int connection_fd, const MemoryOffer& offer,
                                           UniqueFd memory, UniqueFd answer) {
   const bool valid = offer.magic == kMemoryMagic && offer.version == kMemoryVersion;
-  if (!valid || !memory.valid() || !answer.valid()) return {Heard::kGone, 0};
+  if (!valid) return {Heard::kGone, 0};
   Result<std::vector<uint64_t>> blocks = memory_.Add(connection_fd, std::move(memory), offer.bytes);
   if (blocks.ok()) {
     AnswerOffer(answer.get(), 0, blocks.value());

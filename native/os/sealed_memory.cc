@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 namespace vmbus::os {
 
@@ -17,6 +18,14 @@ Result<UniqueFd> MakeSealedMemory(const char* name, size_t bytes) {
     return LastErrno();
   }
   return fd;
+}
+
+bool IsSealedMemory(const UniqueFd& file, uint64_t bytes) {
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) != bytes) return false;
+  const int seals = fcntl(file.get(), F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
 }
 
 }  // namespace vmbus::os

@@ -4,15 +4,13 @@
 
 #include "shown_memory.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <utility>
 
 #include "dma_memory.h"
+#include "sealed_memory.h"
 
 namespace vmbus::os {
 
@@ -28,15 +26,6 @@ constexpr uint64_t kFirstBlock = (uint64_t{4} << 30) / kBlock;
 uint64_t TakeBlocks(uint64_t count) {
   static std::atomic<uint64_t> next{kFirstBlock};
   return next.fetch_add(count);
-}
-
-// A guest that could shrink it would have us fault.
-bool IsSealed(const UniqueFd& file, uint64_t bytes) {
-  struct stat status{};
-  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) != bytes) return false;
-  const int seals = fcntl(file.get(), F_GET_SEALS);
-  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
 }
 
 // Runs `copy` on each piece of [address, address + length) that is consecutive for us.
@@ -55,7 +44,7 @@ void EachBlock(const std::map<uint64_t, std::byte*>& blocks, uint64_t address, s
 
 Result<std::vector<uint64_t>> ShownMemory::Add(int connection, UniqueFd file, uint64_t bytes) {
   if (bytes == 0 || bytes > kMostDmaBytes || bytes % kBlock != 0) return Errno{EINVAL};
-  if (!IsSealed(file, bytes)) return Errno{EINVAL};
+  if (!IsSealedMemory(file, bytes)) return Errno{EINVAL};
   if (pieces_.size() >= kMostPieces) return Errno{EDQUOT};
   Result<Mapping> mapped = Mapping::Map(file.get(), static_cast<size_t>(bytes), 0, link_);
   if (!mapped.ok()) return Errno{mapped.error()};

@@ -4,21 +4,21 @@
 
 #include "simulated_node.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <span>
 #include <utility>
 
 #include "channel.h"
+#include "descriptor_message.h"
 #include "doorbell.h"
 #include "node_handshake.h"
+#include "sealed_memory.h"
 
 namespace vmbus::os {
 
@@ -58,57 +58,25 @@ Result<UniqueFd> Connect(const FoundNode& found, int64_t deadline) {
 
 struct Answer {
   NodeHandshake message{};
-  std::array<UniqueFd, kHandshakeMaxFds> fds;
-  int fd_count = 0;
+  std::array<UniqueFd, kMostDescriptors> fds;
+  size_t fd_count = 0;
 };
-
-// Takes every descriptor of the message at once, so that none is lost whatever else is wrong with
-// it.
-void TakeDescriptors(msghdr* header, Answer* answer) {
-  for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-      UniqueFd owned(fd);
-      if (answer->fd_count < kHandshakeMaxFds) {
-        answer->fds[static_cast<size_t>(answer->fd_count++)] = std::move(owned);
-      }
-    }
-  }
-}
 
 std::variant<Answer, OpenFailure> Receive(int node, int64_t deadline) {
   if (const int error = WaitReadable(node, deadline); error != 0) {
     return OpenFailure{error, OpenStage::kConnect};
   }
   Answer answer;
-  iovec data{&answer.message, sizeof(answer.message)};
-  alignas(cmsghdr) char control[CMSG_SPACE(kHandshakeMaxFds * sizeof(int))];
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof(control);
-  const ssize_t received = recvmsg(node, &header, MSG_CMSG_CLOEXEC);
-  if (received < 0) return OpenFailure{errno, OpenStage::kConnect};
-  TakeDescriptors(&header, &answer);
-  if (received == 0) return OpenFailure{ECONNRESET, OpenStage::kConnect};
-  const bool cut = (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-  if (cut || received != static_cast<ssize_t>(sizeof(answer.message))) {
+  auto received = ReceiveDescriptors(node, std::as_writable_bytes(std::span(&answer.message, 1)));
+  if (!received.ok()) return OpenFailure{received.error(), OpenStage::kConnect};
+  ReceivedMessage message = received.Take();
+  if (message.bytes == 0) return OpenFailure{ECONNRESET, OpenStage::kConnect};
+  if (!message.whole || message.bytes != sizeof(answer.message)) {
     return OpenFailure{EPROTO, OpenStage::kHandshake};
   }
+  answer.fds = std::move(message.fds);
+  answer.fd_count = message.fd_count;
   return answer;
-}
-
-// Memory that cannot shrink under us and has exactly this size.
-bool IsSealedMemory(const UniqueFd& fd, uint64_t bytes) {
-  struct stat status{};
-  if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) != bytes) return false;
-  const int seals = fcntl(fd.get(), F_GET_SEALS);
-  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
 }
 
 // Both buffers or none, in whole pages.
@@ -121,7 +89,7 @@ bool AreBuffersValid(const NodeHandshake& message, uint32_t page) {
 }
 
 // Where the buffers' descriptors begin.
-int FirstBufferFd(const NodeHandshake& message) {
+size_t FirstBufferFd(const NodeHandshake& message) {
   return message.monitor_id >= 0 ? kHandshakeFdsFast : kHandshakeFdsSlow;
 }
 
@@ -134,12 +102,11 @@ bool IsValid(const Answer& answer) {
   if (!AreBuffersValid(message, page)) return false;
   const bool fast = message.monitor_id >= 0;
   const bool buffered = message.receive.bytes != 0;
-  const int first = FirstBufferFd(message);
+  const size_t first = FirstBufferFd(message);
   if (answer.fd_count != first + (buffered ? kHandshakeFdsBuffers : 0)) return false;
   if (buffered) {
-    const auto at = static_cast<size_t>(first);
-    if (!IsSealedMemory(answer.fds[at], message.receive.bytes)) return false;
-    if (!IsSealedMemory(answer.fds[at + 1], message.send.bytes)) return false;
+    if (!IsSealedMemory(answer.fds[first], message.receive.bytes)) return false;
+    if (!IsSealedMemory(answer.fds[first + 1], message.send.bytes)) return false;
   }
   if (!IsSealedMemory(answer.fds[0], message.ring_bytes)) return false;
   return !fast || (IsSealedMemory(answer.fds[1], page) && IsSealedMemory(answer.fds[2], page));
@@ -154,7 +121,7 @@ int MapBuffers(const Answer& answer, const BufferPlan& plan, OpenedNode* opened)
       message.receive.bytes == plan.receive_bytes && message.send.bytes == plan.send_bytes &&
       message.receive.gpadl == plan.receive_handle && message.send.gpadl == plan.send_handle;
   if (!same) return EPROTO;
-  const auto at = static_cast<size_t>(FirstBufferFd(message));
+  const size_t at = FirstBufferFd(message);
   Result<Mapping> receive =
       Mapping::Map(answer.fds[at].get(), message.receive.bytes, 0, opened->link);
   if (!receive.ok()) return receive.error();
