@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { afterEach, describe, it } from 'node:test';
 
 import { openBus } from '../../dist/bus/index.js';
@@ -102,6 +102,36 @@ describe('a SCSI controller', () => {
       createHash('sha256').update(copy).digest('hex'),
       createHash('sha256').update(from.bytes).digest('hex'),
     );
+  });
+
+  it('wrote what a chunk became after its stream had taken it', async () => {
+    const disk = memoryDisk({ sizeBytes: megabyte });
+    const { storage } = await sceneOf(scsi({ disks: [disk] }), { write: true });
+    const stream = storage.disk().createWriteStream();
+    const chunk = Buffer.alloc(4096, 1);
+
+    await new Promise<void>((resolve, reject) => {
+      stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+    chunk.fill(2);
+    stream.end();
+    await finished(stream);
+
+    assert.deepEqual(new Set(await disk.read(0, 4096)), new Set([1]));
+  });
+
+  it('made whoever stopped in the middle of the chunks wait for those read ahead', { timeout: 60_000 }, async () => {
+    const { disk } = await filled(megabyte);
+    const { storage, channels } = await sceneOf(scsi({ disks: [disk] }));
+    let answers = 0;
+    channels[0]?.faults.alterPackets((packet) => {
+      answers += 1;
+      return answers === 1 ? packet : null;
+    });
+
+    for await (const _ of storage.disk().chunks({ chunkBytes: 4096, timeoutMs: 2 ** 31 - 1 })) break;
+
+    assert.equal(storage.stats().abandoned, 4);
   });
 
   it('spreads requests over subchannels, and completes them where they came from', async () => {

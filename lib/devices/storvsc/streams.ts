@@ -43,6 +43,9 @@ export async function* chunksOf(disk: StorageDisk, options: ChunkOptions): Async
     throw outOfRange('options.chunkBytes', `a multiple of the block of ${disk.blockBytes} bytes`, chunkBytes);
   const last = BigInt(end);
   const coming: Promise<Uint8Array>[] = [];
+  // Whoever stops in the middle does not wait for what was read ahead.
+  const stop = new AbortController();
+  const signal = limits.signal ? AbortSignal.any([limits.signal, stop.signal]) : stop.signal;
   let next = BigInt(start);
   if (next > last) throw outOfRange('options.start', `at most the end, ${last}`, start);
   try {
@@ -50,7 +53,7 @@ export async function* chunksOf(disk: StorageDisk, options: ChunkOptions): Async
       while (next < last && coming.length <= ahead) {
         const left = last - next;
         const bytes = left < BigInt(chunkBytes) ? Number(left) : chunkBytes;
-        const chunk = disk.read(next, bytes, limits);
+        const chunk = disk.read(next, bytes, { ...limits, signal });
         // Looked at when its turn comes.
         chunk.catch(() => undefined);
         coming.push(chunk);
@@ -60,6 +63,7 @@ export async function* chunksOf(disk: StorageDisk, options: ChunkOptions): Async
       if (first) yield await first;
     }
   } finally {
+    stop.abort();
     await Promise.allSettled(coming);
   }
 }
@@ -96,10 +100,12 @@ export function writeStreamOf(disk: StorageDisk, options: WriteStreamOptions): W
     decodeStrings: true,
     highWaterMark: gatherBytes,
     write(chunk: Uint8Array, _encoding, done) {
-      kept.push(chunk);
       keptBytes += chunk.length;
-      if (keptBytes < gatherBytes) done();
-      else run(flush, done);
+      const isEnough = keptBytes >= gatherBytes;
+      // The chunk is its owner's again after `done`.
+      kept.push(isEnough ? chunk : new Uint8Array(chunk));
+      if (isEnough) run(flush, done);
+      else done();
     },
     final(done) {
       run(finish, done);
