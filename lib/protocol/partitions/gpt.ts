@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // GUID partition tables: the header, which is there twice, and its entries, each under a checksum. Little-endian.
-// Called by: table.ts. Source: UEFI specification 5.3.
+// Called by: devices/storvsc/partitions.ts. Source: UEFI specification 5.3.
 
 import { crc32 } from 'node:zlib';
 import { type Guid, guidFromBytes } from '../../guid.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The partition table of the first block, as old machines boot from: four entries, little-endian.
-// Called by: table.ts. Source: UEFI specification 5.2, and the layout that every fdisk writes.
+// Called by: devices/storvsc/partitions.ts. Source: UEFI specification 5.2, and the layout that every fdisk writes.
 
 /** An entry that is used. */
 export interface MbrEntry {
