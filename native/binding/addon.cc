@@ -68,6 +68,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   AddInboxFunctions(functions);
   AddServiceFunctions(functions);
   AddSystemFunctions(functions);
+  AddTapFunctions(functions);
   return exports;
 }
 

@@ -15,6 +15,7 @@
 #include "node_entry.h"
 #include "served_service_entry.h"
 #include "service_entry.h"
+#include "tap_entry.h"
 #include "uevent_entry.h"
 
 namespace vmbus::binding {
@@ -72,6 +73,7 @@ void EnvState::CleanUp() {
   for (const int32_t handle : uevents.Open()) uevents.Remove(handle);
   for (const int32_t handle : services.Open()) services.Remove(handle)->Close();
   for (const int32_t handle : served_services.Open()) served_services.Remove(handle)->Close();
+  for (const int32_t handle : taps.Open()) taps.Remove(handle)->Close();
   for (const int32_t handle : nodes.Open()) nodes.Remove(handle)->Close();
   for (const int32_t handle : frames.Open()) frames.Remove(handle);
   for (const int32_t handle : channels.Open()) channels.Remove(handle);

@@ -37,6 +37,7 @@ class LeaseEntry;
 class NodeEntry;
 class ServedServiceEntry;
 class ServiceEntry;
+class TapEntry;
 class UeventEntry;
 
 class EnvState {
@@ -77,6 +78,7 @@ class EnvState {
   HandleTable<UeventEntry> uevents;
   HandleTable<ServiceEntry> services;
   HandleTable<ServedServiceEntry> served_services;
+  HandleTable<TapEntry> taps;
   HandleTable<os::GuestMemory> memories;
   HandleTable<FrameEntry> frames;
   HandleTable<os::DmaMemory> dma;

@@ -22,6 +22,7 @@ void AddFileLockFunctions(Exports& exports);
 void AddInboxFunctions(Exports& exports);
 void AddServiceFunctions(Exports& exports);
 void AddSystemFunctions(Exports& exports);
+void AddTapFunctions(Exports& exports);
 
 }  // namespace vmbus::binding
 

@@ -28,6 +28,10 @@ struct PollWatch::Impl {
   uv_poll_t handle;
   EnvState* state;
   Handler handler;
+
+  static void OnReady(uv_poll_t* poll, int status, int) {
+    static_cast<Impl*>(poll->data)->handler(status == 0);
+  }
 };
 
 int PollWatch::Start(EnvState& state, int fd, Handler handler) {
@@ -39,11 +43,19 @@ int PollWatch::Start(EnvState& state, int fd, Handler handler) {
   state.OnHandleOpened();
   impl->handle.data = impl;
   impl_ = impl;
-  const int error = uv_poll_start(&impl->handle, UV_READABLE, [](uv_poll_t* poll, int status, int) {
-    static_cast<Impl*>(poll->data)->handler(status == 0);
-  });
+  const int error = uv_poll_start(&impl->handle, UV_READABLE, Impl::OnReady);
   if (error != 0) Stop();
   return -error;
+}
+
+void PollWatch::Pause() {
+  if (impl_ != nullptr) uv_poll_stop(&impl_->handle);
+}
+
+void PollWatch::Resume() {
+  // Fails only for a handle that is closing.
+  if (impl_ != nullptr)
+    static_cast<void>(uv_poll_start(&impl_->handle, UV_READABLE, Impl::OnReady));
 }
 
 void PollWatch::Stop() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Watches a descriptor for reading on an environment's own loop, and a timer of the same make.
-// Called by: lease_entry, node_entry, system_functions. Level-triggered: the handler consumes what
-// made it readable. The descriptor may be closed as soon as the watch is gone. Source: libuv
+// Called by: the entries of descriptors, system_functions. Level-triggered: the handler consumes
+// what made it readable. The descriptor may be closed as soon as the watch is gone. Source: libuv
 // documentation of uv_poll_t; POLLERR arrives once, as UV_EBADF, and ends the polling.
 
 #ifndef VMBUS_BINDING_POLL_WATCH_H_
@@ -36,6 +36,9 @@ class PollWatch {
   // 0 or a positive errno.
   [[nodiscard]] int Start(EnvState& state, int fd, Handler handler);
   void Stop();
+  // No calls until it goes on.
+  void Pause();
+  void Resume();
   // Whether it keeps the loop alive (it does from the start).
   void Keep(bool keep);
 
