@@ -14,6 +14,7 @@ import type { GuestMemoryFunctions } from './guest-memory-functions.js';
 import type { InboxFunctions } from './inbox-functions.js';
 import type { OpenPlan } from './open-plan.js';
 import type { ServiceFunctions } from './service-functions.js';
+import type { TapFunctions } from './tap-functions.js';
 
 export type { BufferPlan, OpenPlan } from './open-plan.js';
 
@@ -160,7 +161,8 @@ export interface Binding
     FrameFunctions,
     GuestMemoryFunctions,
     InboxFunctions,
-    ServiceFunctions {
+    ServiceFunctions,
+    TapFunctions {
   /** Version of this surface; load.ts refuses another. */
   readonly abi: number;
   /** Compiler, flags and versions, for `hv doctor` and reports. */

@@ -25,6 +25,7 @@ export type * from './kvp/types.js';
 export { lifecycle, lifecycleKinds } from './lifecycle/lifecycle.js';
 export type * from './lifecycle/types.js';
 export { joinNetwork, type NetworkStationHandle } from './network/station.js';
+export { joinTap, type TapJoin } from './network/tap-join.js';
 export type * from './network/types.js';
 export { applyUnits } from './units/apply.js';
 export { listUnits, planUnits } from './units/plan.js';

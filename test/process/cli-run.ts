@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly uid?: number;
+  /** Words of a program that starts it, in its own place: `unshare --net`. */
+  readonly through?: readonly string[];
 }
 
 /** A run that is still going on. */
@@ -40,9 +42,10 @@ function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.
 }
 
 /** Starts the command. */
-export function start(args: readonly string[], { env, input, uid }: RunOptions = {}): Running {
+export function start(args: readonly string[], { env, input, uid, through = [] }: RunOptions = {}): Running {
   const who = uid === undefined ? {} : { uid, gid: uid };
-  const child = spawn(process.execPath, [main, ...args], { env: cleanEnvironment(env), stdio: 'pipe', ...who });
+  const [program = '', ...words] = [...through, process.execPath, main, ...args];
+  const child = spawn(program, words, { env: cleanEnvironment(env), stdio: 'pipe', ...who });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));

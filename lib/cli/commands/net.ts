@@ -21,7 +21,7 @@ export function define(command: Command, action: Action): void {
       ]),
   );
   command.action(() => {
-    throw new UsageError('say what to do: ls, info, ping, dump, echo or bench', 'hv net --help');
+    throw new UsageError('say what to do: ls, info, ping, dump, echo, tap or bench', 'hv net --help');
   });
   defineLooking(command, action);
   definePing(command, action);
@@ -74,6 +74,15 @@ function defineFrames(command: Command, action: Action): void {
     .option('-p, --promiscuous', 'every frame on the wire, where the switch hands it over')
     .addHelpText('after', examples(['hv net dump', 'hv net dump --pcapng frames.pcapng -c 1000', 'hv net dump --json']))
     .action(action(later(() => import('../net/dump.js').then(({ dump }) => dump))));
+  command
+    .command('tap')
+    .description("Join a card to an interface of this system, which goes on using the card that way; see 'ip link'.")
+    .argument('[card]', cardText, 'net')
+    .option('-n, --name <interface>', 'its name; left out: the kernel finds one')
+    .option('--mtu <bytes>', 'longest packet', integer(68, 9000))
+    .addOption(queues())
+    .addHelpText('after', examples(['hv --sim net tap', 'hv bind eth1 -- hv net tap --name lan0']))
+    .action(action(later(() => import('../net/tap.js').then(({ tap }) => tap))));
   command
     .command('echo')
     .description('Send every frame that is for the card back to its sender.')

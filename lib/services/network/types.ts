@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a station on a network looks like to a script. Nothing runs here.
+// What a station on a network, and a card that is joined to an interface, look like to a script. Nothing runs here.
 
 /** Options of `joinNetwork`. */
 export interface JoinNetworkOptions {
@@ -28,4 +28,22 @@ export interface StationPong {
   readonly bytes: number;
   /** From the sending to the answer. */
   readonly ms: number;
+}
+
+/** Options of `joinTap`. */
+export interface JoinTapOptions {
+  /** Of the interface; left out: the kernel finds one (`tap0`). */
+  readonly name?: string;
+  /** Ends the joining. */
+  readonly signal?: AbortSignal;
+}
+
+/** Counters of a card and an interface that are joined; frames. */
+export interface TapJoinStats {
+  readonly toKernel: number;
+  readonly fromKernel: number;
+  /** That the kernel did not take: the interface was down. */
+  readonly refused: number;
+  /** That the kernel sent and the card can't. */
+  readonly tooLong: number;
 }
