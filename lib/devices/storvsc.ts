@@ -13,7 +13,7 @@ import { coreOf } from '../channel/opened-channel.js';
 import type { Channel, CloseReason } from '../channel/types.js';
 import { VmbusError } from '../errors.js';
 import type { Sense } from '../protocol/scsi/sense.js';
-import { ideClass } from '../protocol/storvsc.js';
+import { ideClass, ideTargetOf } from '../protocol/storvsc.js';
 import { DmaArena } from './dma/arena.js';
 import { checkExecute, checkStorage, isHarmless, type StorageSettings } from './storvsc/arguments.js';
 import { CallLimits } from './storvsc/call-limits.js';
@@ -118,7 +118,7 @@ export class StorageController implements AsyncDisposable {
       },
     });
     this.#runner = new SrbRunner(arena, this.#lanes, () => core.ending !== null);
-    const place = { path: 0, target: this.kind === 'ide' ? ideTarget(device.id) : 0 };
+    const place = { path: 0, target: this.kind === 'ide' ? ideTargetOf(device.id) : 0 };
     this.#commands = new Commands(device.id, this.#runner, place, (_lun, sense) => this.#attend(sense));
     this.#rescanner = new Rescanner(() => this.#scan({}));
     this.#units = this.#unitsFor(settings.maxTransferBytes);
@@ -294,8 +294,3 @@ Object.defineProperty(StorageController.prototype, inspect.custom, {
     return `StorageController ${inspect(this.inspect(), { depth: 3 })}`;
   },
 });
-
-/** The target of an IDE disk: the second part of its GUID. */
-function ideTarget(id: string): number {
-  return Number.parseInt(id.slice(9, 13), 16) & 0xff;
-}

@@ -34,6 +34,9 @@ export function ideInstanceGuid({ channel, device }: IdePlace): Guid {
   return parseGuid(`0000000${channel}-000${device}-8899-0000-000000000000`);
 }
 
+/** The target of an IDE disk, from the instance GUID of its accelerator: the second part. */
+export const ideTargetOf = (instance: Guid): number => Number.parseInt(instance.slice(9, 13), 16) & 0xff;
+
 /** User data in the offer of the accelerator of an IDE disk. */
 export function ideUserData({ channel, device }: IdePlace): Uint8Array {
   const bytes = new Uint8Array(ideUserDataBytes);

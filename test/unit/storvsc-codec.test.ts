@@ -21,6 +21,7 @@ import {
   encodeVstorReply,
   encodeVstorRequest,
   ideInstanceGuid,
+  ideTargetOf,
   ideUserData,
   NtStatus,
   ntStatusOfSrb,
@@ -223,6 +224,7 @@ describe('an IDE disk', () => {
   it('is named and described by its place', () => {
     assert.equal(ideInstanceGuid({ channel: 1, device: 0 }), '00000001-0000-8899-0000-000000000000');
     assert.deepEqual(ideUserData({ channel: 1, device: 1 }), bytes('0000 01 01 00000000 02000000', 24));
+    assert.equal(ideTargetOf(ideInstanceGuid({ channel: 1, device: 1 })), 1);
     assert.throws(() => ideInstanceGuid({ channel: 2, device: 0 }), { code: 'ERR_OUT_OF_RANGE' });
   });
 });
