@@ -55,7 +55,7 @@ export function busFolder(root: string): string {
 }
 
 /** f_type of sysfs: statfs(2). */
-const sysfsType = 0x6265_6572;
+export const sysfsType: number = 0x6265_6572;
 /** A file in a tree that says: made for tests, may be written to. */
 const testMark = 'run/vmbus/test-tree';
 

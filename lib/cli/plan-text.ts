@@ -2,7 +2,7 @@
 //
 // A plan in the words of a shell, so that it can be read, checked and run by hand.
 
-import type { PlanStep } from '../index.js';
+import type { InterfaceCommand, PlanStep } from '../index.js';
 import type { Output } from './output.js';
 
 /** Prints the writes of a plan: each as the command that would do it, with what it is for. */
@@ -15,6 +15,17 @@ export function printPlan(steps: readonly PlanStep[], out: Output, { dryRun }: {
   for (const { what, path, write } of steps) {
     out.line(dryRun ? `printf ${quoted(write)} > ${quoted(path)}  ${paint.dim(`# ${what}`)}` : paint.dim(what));
   }
+}
+
+/** Prints what puts an interface back: as it would be typed, or (once done) in words. */
+export function printCommands(
+  commands: readonly InterfaceCommand[],
+  out: Output,
+  { dryRun }: { readonly dryRun: boolean },
+): void {
+  const { paint } = out;
+  for (const { what, argv } of commands)
+    out.line(dryRun ? `${argv.map(quoted).join(' ')}  ${paint.dim(`# ${what}`)}` : paint.dim(what));
 }
 
 /** A word as a POSIX shell takes it; `printf` turns the `\n` of a write into a line end. */

@@ -16,6 +16,8 @@ export class FakeKernel implements AsyncDisposable {
   readonly writes: string[] = [];
   /** Errnos to answer with instead of doing it, by "FILE DRIVER"; taken one by one. */
   readonly refusals = new Map<string, number[]>();
+  /** Told when a device got a driver, and (with null) just before it loses one: for what a driver makes of it. */
+  onMove: (id: string, driver: string | null) => void = () => {};
   readonly #tree: BusTree;
   readonly #servers: Server[] = [];
   readonly #drivers: string[] = [];
@@ -101,11 +103,13 @@ export class FakeKernel implements AsyncDisposable {
     if (this.driverOf(id) !== null) return EBUSY;
     this.#tree.bind(id, driver);
     if (driver === 'uio_hv_generic') this.#tree.uio(id);
+    this.onMove(id, driver);
     return 0;
   }
 
   #unbind(driver: string, id: string): number {
     if (this.driverOf(id) !== driver) return ENODEV;
+    this.onMove(id, null);
     this.#tree.unbind(id);
     this.#tree.remove(`${acpi}/${id}/uio`);
     if (driver === 'uio_hv_generic') rmSync(this.#tree.path('dev/uio0'), { force: true });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Takes a device from its driver, so that a script can open it, and sees to it that it is given back.
-// Called by scripts, `hv bind` and everything that opens channels; calls examine.ts (may we?), record.ts (what to
-// give back), plan.ts and steps.ts (how), exit-guard.ts and rollback-helper.ts (whatever happens to us).
+// Called by scripts, `hv bind` and everything that opens channels; calls examine.ts (may we?), remember.ts and record.ts (what
+// to give back), plan.ts and steps.ts (how), exit-guard.ts and rollback-helper.ts (whatever happens to us).
 // Order: check, write the record, take, wait for the node. A failure at any point undoes everything before it.
 
 import { isMainThread } from 'node:worker_threads';
@@ -11,10 +11,11 @@ import { checkFlag, checkInteger, checkLimits, checkOptionNames, checkText } fro
 import { invalidValue, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice } from '../check-arguments.js';
+import { type Remembered, rememberInterface, tooMuch } from '../interface/remember.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
 import { boundDriver } from '../read/device-reader.js';
 import { requireWritable } from '../root.js';
-import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse } from '../types.js';
+import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse, InterfaceState } from '../types.js';
 import { examine, hasOverride, type Request } from './examine.js';
 import { guard, unguard } from './exit-guard.js';
 import { carryBack, giveBack } from './give-back.js';
@@ -23,7 +24,7 @@ import { withLock } from './lock.js';
 import { isStale } from './ownership.js';
 import { type Step, shownSteps, takingPlan, uioDriver } from './plan.js';
 import { nameOf, ownIdentity } from './process-identity.js';
-import { createRecord, damagedError, findRecord, hiddenError, replaceRecord } from './record.js';
+import { createRecord, damagedError, findRecord, fits, hiddenError, replaceRecord } from './record.js';
 import { driverName } from './record-format.js';
 import { startRollback } from './rollback-helper.js';
 import { carryOut, runSteps } from './steps.js';
@@ -32,6 +33,8 @@ import { waitForNode } from './wait-for-node.js';
 /** A day: longer rollbacks are meant as something else. */
 const longestRollbackMs = 24 * 60 * 60 * 1000;
 
+const nothingKept: Remembered = { state: null, warnings: [] };
+
 const optionNames = ['driver', 'dryRun', 'force', 'rollbackAfterMs', 'persist', 'signal'];
 
 /**
@@ -39,8 +42,8 @@ const optionNames = ['driver', 'dryRun', 'force', 'rollbackAfterMs', 'persist', 
  * @example
  * await using binding = await bindDevice(bus.device('balloon'));
  * @throws ERR_VMBUS_IN_USE, ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION, ERR_VMBUS_BUSY,
- * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot, or another copy of a guest's tree), ERR_VMBUS_SYSTEM (its record is
- * damaged)
+ * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot, or another copy of a guest's tree; a network card whose
+ * interface could not be put back), ERR_VMBUS_SYSTEM (its record is damaged)
  * @category Bus
  */
 export async function bindDevice(
@@ -53,7 +56,9 @@ export async function bindDevice(
   if (request.options.dryRun === true) {
     formerRecord(request);
     const { current, uses } = examine(request);
-    return held(request, current, current.driver === request.driver ? [] : planFor(request, current), uses, null);
+    const isThere = current.driver === request.driver;
+    const kept = isThere ? nothingKept : await keep(request, current);
+    return held(request, current, { steps: isThere ? [] : planFor(request, current), uses, kept, record: null });
   }
   examine(request);
   return withLock(request.root, request.id, () => take(request));
@@ -79,12 +84,14 @@ function planFor({ driver }: Request, current: Device): Step[] {
 /** Runs under the device's lock. Checks again: things may have changed while waiting for it. */
 async function take(request: Request): Promise<DeviceBinding> {
   const { root, id, driver, options } = request;
-  await settleFormer(request);
+  const leftovers = await settleFormer(request);
   const { current, uses } = examine(request);
-  if (current.driver === driver) return held(request, current, [], uses, null);
+  if (current.driver === driver) return held(request, current, { steps: [], uses, kept: nothingKept, record: null });
 
+  const { state, warnings } = await keep(request, current);
+  const kept = { state, warnings: [...leftovers, ...warnings] };
   const steps = planFor(request, current);
-  let record = recordFor(request, current);
+  let record = recordFor(request, current, state);
   if (!createRecord(root, record)) throw heldByOther(id, formerRecord(request));
   try {
     if (record.rollbackAt !== null) await startRollback(root, record, 'at-deadline');
@@ -104,7 +111,7 @@ async function take(request: Request): Promise<DeviceBinding> {
     await undo(root, record, error);
     throw error;
   }
-  return held(request, current, steps, uses, record);
+  return held(request, current, { steps, uses, kept, record });
 }
 
 /** The record of an earlier owner. One that can't be read says neither whose the device is nor what it goes back to. */
@@ -118,13 +125,21 @@ function formerRecord({ root, id, driver, options }: Request): BindingRecord | n
   return null;
 }
 
-/** What an earlier owner left is put right first; what a living one holds is his. */
-async function settleFormer(request: Request): Promise<void> {
+/** What a card's interface has, if a record can hold it. */
+async function keep(request: Request, current: Device): Promise<Remembered> {
+  const kept = await runSteps(request.root, rememberInterface(current), request.options.signal);
+  if (kept.state !== null && !fits(recordFor(request, current, kept.state))) throw tooMuch(current, kept.state);
+  return kept;
+}
+
+/** What an earlier owner left is put right first, and what can't be is told; what a living one holds is his. */
+async function settleFormer(request: Request): Promise<readonly string[]> {
   const { root, id, driver } = request;
   const former = formerRecord(request);
-  if (former === null) return;
-  if (isStale(former)) await runSteps(root, giveBack(root, former, {}));
-  else if (boundDriver(root, id) !== driver) throw heldByOther(id, former);
+  if (former === null) return [];
+  if (isStale(former)) return (await runSteps(root, giveBack(root, former, {}))).interface?.missing ?? [];
+  if (boundDriver(root, id) !== driver) throw heldByOther(id, former);
+  return [];
 }
 
 function heldByOther(id: Guid, record: BindingRecord | null): VmbusError {
@@ -136,7 +151,7 @@ function heldByOther(id: Guid, record: BindingRecord | null): VmbusError {
   });
 }
 
-function recordFor({ id, driver, options }: Request, current: Device): BindingRecord {
+function recordFor({ id, driver, options }: Request, current: Device, state: InterfaceState | null): BindingRecord {
   const now = Date.now();
   const { rollbackAfterMs } = options;
   return {
@@ -153,27 +168,32 @@ function recordFor({ id, driver, options }: Request, current: Device): BindingRe
     persist: options.persist === true,
     rollbackAt: rollbackAfterMs === undefined ? null : new Date(now + rollbackAfterMs).toISOString(),
     children: current.children,
+    ...(state === null ? {} : { interface: state }),
   };
 }
 
 /** Undoes a half-done taking. What can't be undone stays on record for `hv restore`, and is told with the first error. */
 async function undo(root: string, record: BindingRecord, error: unknown): Promise<void> {
   try {
-    await runSteps(root, carryBack(root, record, { force: true }));
+    const { interface: returned } = await runSteps(root, carryBack(root, record, { force: true }));
     unguard(root, record.device);
+    if (VmbusError.is(error) && returned !== null && returned.missing.length > 0)
+      Object.assign(error.facts, { notPutBack: returned.missing });
   } catch (second) {
     if (VmbusError.is(error))
       Object.assign(error.facts, { notUndone: second instanceof Error ? second.message : String(second) });
   }
 }
 
-function held(
-  request: Request,
-  current: Device,
-  steps: readonly Step[],
-  uses: readonly DeviceUse[],
-  record: BindingRecord | null,
-): HeldBinding {
+/** What was done, or would be. */
+interface Taking {
+  readonly steps: readonly Step[];
+  readonly uses: readonly DeviceUse[];
+  readonly kept: Remembered;
+  readonly record: BindingRecord | null;
+}
+
+function held(request: Request, current: Device, { steps, uses, kept, record }: Taking): HeldBinding {
   const warnings =
     request.driver === uioDriver ? kernelHazards(request.root).filter((hazard) => hazard.when === 'open') : [];
   return new HeldBinding(
@@ -185,7 +205,8 @@ function held(
       steps: shownSteps(steps),
       uses,
       dryRun: request.options.dryRun === true,
-      warnings: warnings.map((hazard) => hazard.explanation),
+      interface: kept.state,
+      warnings: [...warnings.map((hazard) => hazard.explanation), ...kept.warnings],
     },
     record,
   );

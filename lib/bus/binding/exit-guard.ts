@@ -7,6 +7,7 @@
 import { isMainThread } from 'node:worker_threads';
 
 import type { Guid } from '../../guid.js';
+import { tellKernelLog } from '../interface/kernel-log.js';
 import { rootKind } from '../root.js';
 import type { BindingRecord } from '../types.js';
 import { giveBack } from './give-back.js';
@@ -71,11 +72,14 @@ function restoreAll(): void {
 function restoreNow(root: string, record: BindingRecord): void {
   try {
     // A simulated tree's control files answer through an event loop, which this process has no more.
-    if (
-      rootKind(root) !== 'simulated' &&
-      withLockSync(root, record.device, () => runStepsSync(root, giveBack(root, record, {})))
-    )
+    const given =
+      rootKind(root) === 'simulated'
+        ? undefined
+        : withLockSync(root, record.device, () => runStepsSync(root, giveBack(root, record, {})));
+    if (given !== undefined) {
+      tellKernelLog(root, given.interface);
       return;
+    }
   } catch {
     // Most likely our own node is still open: that ends with the process.
   }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // Gives one device back, as its record says: the part that restoring, rolling back and exiting have in common.
-// Called by restore.ts, driver-binding.ts, exit-guard.ts, always under the device's lock; calls steps.ts.
+// Called by restore.ts, driver-binding.ts, exit-guard.ts, always under the device's lock; calls steps.ts, and put-back.ts for
+// the interface of a network card.
 // Invariant: never unbinds uio_hv_generic while the node is open or mapped. The kernel's driver would leave the channel open
 // on the host with its callback armed, and crash at the next interrupt.
 
 import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
+import type { Answer } from '../interface/ask.js';
+import { hasInterfaces } from '../interface/ip-program.js';
+import { putBackInterface } from '../interface/put-back.js';
+import type { InterfaceState } from '../interface/types.js';
 import { kernelHazards } from '../kernel/known-kernels.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
 import { rootKind } from '../root.js';
@@ -15,7 +20,6 @@ import { uioHolders } from '../use/device-use.js';
 import { assumedSince } from './assumed-record.js';
 import { givingBackPlan, removingId, type Step, shownSteps, uioDriver } from './plan.js';
 import { bootId } from './process-identity.js';
-
 import { findRecord, removeRecord } from './record.js';
 import { type Action, carryOut } from './steps.js';
 
@@ -53,7 +57,7 @@ export function* giveBack(
   known: BindingRecord,
   options: RestoreOptions,
   isDue: (record: BindingRecord) => boolean = () => true,
-): Generator<Action, RestoreResult, number> {
+): Generator<Action, RestoreResult, Answer> {
   const found = findRecord(root, known.device);
   // Rolled back by the helper, or by hand: giving back twice would take the device from whoever has it now. A record that
   // was damaged since is another matter: nobody else can have bound the device, and what we remember is as good.
@@ -68,16 +72,30 @@ export function* carryBack(
   root: string,
   record: BindingRecord,
   options: RestoreOptions,
-): Generator<Action, RestoreResult, number> {
+): Generator<Action, RestoreResult, Answer> {
   if (rootKind(root) === 'simulated') yield* letGo(root, record);
   const plan = planGiveBack(root, readDevice(root, record.device), record, options);
   yield* carryOut({ root, id: record.device }, plan.steps);
+  // Before the record goes: who is killed here leaves the rest to `hv restore`.
+  const returned = hasReturned(root, record) ? yield* putBackInterface(root, record.device, record.interface) : null;
   if (record.since !== assumedSince) removeRecord(root, record.device);
-  return { ...nothingToDo(root, record.device), steps: shownSteps(plan.steps), warnings: plan.warnings };
+  const result = { ...nothingToDo(root, record.device), steps: shownSteps(plan.steps), interface: returned };
+  return { ...result, warnings: [...plan.warnings, ...(returned?.missing ?? [])] };
+}
+
+/** Whether the card is with the driver that makes its interface, and there is something to make it like. */
+export function hasReturned(
+  root: string,
+  record: BindingRecord,
+): record is BindingRecord & { interface: InterfaceState } {
+  const { interface: state, previousDriver, device } = record;
+  if (state === undefined || previousDriver === null || record.bootId !== bootId() || !hasInterfaces(root))
+    return false;
+  return boundDriver(root, device) === previousDriver;
 }
 
 /** A simulated host hears of a closed node a little later than a kernel, which is told by close(2) itself. */
-function* letGo(root: string, record: BindingRecord): Generator<Action, void, number> {
+function* letGo(root: string, record: BindingRecord): Generator<Action, void, Answer> {
   for (const pauseMs of [1, 5, 20, 50, 100, 200]) {
     const device = readDevice(root, record.device);
     if (device === null || uioHolders(device).length === 0) return;
@@ -87,7 +105,7 @@ function* letGo(root: string, record: BindingRecord): Generator<Action, void, nu
 
 /** The answer for a device that needs nothing. */
 export function nothingToDo(root: string, device: Guid): RestoreResult {
-  return { device, driver: boundDriver(root, device), steps: [], warnings: [], dryRun: false };
+  return { device, driver: boundDriver(root, device), steps: [], interface: null, warnings: [], dryRun: false };
 }
 
 function refuseWhileOpen(device: Device): void {
@@ -134,7 +152,7 @@ function foreignDriver(device: Device, record: BindingRecord): string[] {
 
 function lost(record: BindingRecord, steps: readonly Step[]): string[] {
   const nets = record.children.filter((child) => child.kind === 'net').map((child) => child.name);
-  if (nets.length === 0 || !steps.some((step) => step.role === 'bind')) return [];
+  if (record.interface !== undefined || nets.length === 0 || !steps.some((step) => step.role === 'bind')) return [];
   return [
     `${nets.join(', ')} comes back without its addresses, and may get another name: let the network service set it up again`,
   ];

@@ -6,6 +6,7 @@
 import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkRestoreOptions } from '../check-arguments.js';
+import type { InterfaceState } from '../interface/types.js';
 import { boundDriver } from '../read/device-reader.js';
 import type { BindingRecord, DeviceBinding, DeviceUse, PlanStep, RestoreOptions, RestoreResult } from '../types.js';
 import { guard, unguard } from './exit-guard.js';
@@ -16,7 +17,7 @@ import { restoreRecord } from './restore.js';
 /** The plain fields of a binding. */
 export type BindingFacts = Pick<
   DeviceBinding,
-  'device' | 'driver' | 'previousDriver' | 'steps' | 'dryRun' | 'uses' | 'warnings'
+  'device' | 'driver' | 'previousDriver' | 'steps' | 'dryRun' | 'uses' | 'interface' | 'warnings'
 >;
 
 export class HeldBinding implements DeviceBinding {
@@ -26,6 +27,7 @@ export class HeldBinding implements DeviceBinding {
   declare readonly steps: readonly PlanStep[];
   declare readonly dryRun: boolean;
   declare readonly uses: readonly DeviceUse[];
+  declare readonly interface: InterfaceState | null;
   declare readonly warnings: readonly string[];
   readonly #root: string;
   /** Null when there is nothing to give back: the driver had the device already, or nothing was done. */
@@ -70,7 +72,11 @@ export class HeldBinding implements DeviceBinding {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#record?.persist !== true) await this.restore();
+    if (this.#record?.persist === true) return;
+    const { interface: returned } = await this.restore();
+    // Nobody gets the answer of a disposal.
+    for (const missing of returned?.missing ?? [])
+      process.emitWarning(missing, { type: 'VmbusWarning', code: 'VMBUS_INTERFACE_NOT_PUT_BACK' });
   }
 
   async #giveBack(record: BindingRecord, options: RestoreOptions): Promise<RestoreResult> {
@@ -98,6 +104,7 @@ export class HeldBinding implements DeviceBinding {
       device: this.device,
       driver: boundDriver(this.#root, this.device),
       steps: [],
+      interface: null,
       warnings: [],
       dryRun: this.dryRun,
     };

@@ -4,6 +4,7 @@
 // Called by record.ts. Pure.
 
 import { isGuid, parseGuid } from '../../guid.js';
+import { isInterfaceState } from '../interface/state-format.js';
 import type { BindingRecord, DeviceChild } from '../types.js';
 
 /** Names that a driver may have; nothing that leaves its folder. */
@@ -45,7 +46,8 @@ export function isRecord(value: unknown): value is BindingRecord {
     (fields.rollbackAt === null || isTime(fields.rollbackAt)) &&
     Array.isArray(fields.children) &&
     fields.children.every(isChild) &&
-    (fields.note === undefined || isNote(fields.note))
+    (fields.note === undefined || isNote(fields.note)) &&
+    (fields.interface === undefined || isInterfaceState(fields.interface))
   );
 }
 

@@ -39,6 +39,8 @@ export type FoundRecord =
   | { readonly kind: 'hidden'; readonly path: string };
 
 const longestBytes = 65_536;
+/** Kept free for what is noted later. */
+const noteBytes = 8_192;
 
 /** The record of a device, or why there is none to go by. */
 export function findRecord(root: string, device: Guid): FoundRecord {
@@ -78,6 +80,11 @@ export function damagedError({ device, path, reason }: DamagedRecord): VmbusErro
     path,
     hint: `\`hv restore --force ${device}\` puts the file aside and gives the device to the driver made for it`,
   });
+}
+
+/** Whether the record can be read back, whatever is noted on it. */
+export function fits(record: BindingRecord): boolean {
+  return Buffer.byteLength(textOf(record)) <= longestBytes - noteBytes;
 }
 
 /** Writes the record of a device that has none. False when there is one already. */
@@ -138,6 +145,10 @@ function readRecordFile(root: string, path: string): string {
   }
 }
 
+function textOf(record: BindingRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
 function store(root: string, record: BindingRecord, place: (staged: string, path: string) => boolean): boolean {
   const folder = prepareFolder(root);
   const staged = `${folder}/.${record.device}.${process.pid}.${process.hrtime.bigint()}`;
@@ -146,7 +157,7 @@ function store(root: string, record: BindingRecord, place: (staged: string, path
     try {
       // A record that could not be read back would leave its device bound for good.
       if (!isRecord(record)) throw Object.assign(new Error('not a sound record'), { code: 'EINVAL' });
-      writeFileSync(fd, `${JSON.stringify(record, null, 2)}\n`);
+      writeFileSync(fd, textOf(record));
       fsyncSync(fd);
     } finally {
       closeSync(fd);

@@ -8,15 +8,25 @@ import { existsSync } from 'node:fs';
 import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice, checkRestoreOptions } from '../check-arguments.js';
+import { hasInterfaces } from '../interface/ip-program.js';
+import { planFromNow, plannedReturn } from '../interface/put-back.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
 import { requireWritable, resolveRoot, under } from '../root.js';
-import type { BindingRecord, DamagedRecord, Device, ListedBinding, RestoreOptions, RestoreResult } from '../types.js';
+import type {
+  BindingRecord,
+  DamagedRecord,
+  Device,
+  InterfaceReturn,
+  ListedBinding,
+  RestoreOptions,
+  RestoreResult,
+} from '../types.js';
 import { assumedRecord } from './assumed-record.js';
 import { deviceGone } from './bind-refusal.js';
-import { giveBack, nothingToDo, planGiveBack } from './give-back.js';
+import { giveBack, hasReturned, nothingToDo, planGiveBack } from './give-back.js';
 import { withLock } from './lock.js';
 import { isStale, refuseLivingOwner } from './ownership.js';
-import { shownSteps } from './plan.js';
+import { type Step, shownSteps } from './plan.js';
 import { isAlive } from './process-identity.js';
 import { damagedError, findRecord, findRecords, hiddenError, putAside } from './record.js';
 import { runSteps } from './steps.js';
@@ -59,11 +69,25 @@ export async function restoreRecord(
   if (options.dryRun === true) {
     const device = readDevice(root, record.device);
     const { steps, warnings } = planGiveBack(root, device, record, options);
-    return { device: record.device, driver: device?.driver ?? null, steps: shownSteps(steps), warnings, dryRun: true };
+    const planned = { steps: shownSteps(steps), interface: await planInterface(root, device, record, steps), warnings };
+    return { device: record.device, driver: device?.driver ?? null, ...planned, dryRun: true };
   }
   // A simulated host takes its tree with it: then nobody holds anything.
   if (isBusGone(root)) return told(['the bus itself is gone'], nothingToDo(root, record.device));
   return withLock(root, record.device, () => runSteps(root, giveBack(root, record, options, isDue)));
+}
+
+/** How a card's interface would be put back: from nothing where the driver is yet to make it, else by what it lacks now. */
+async function planInterface(
+  root: string,
+  device: Device | null,
+  record: BindingRecord,
+  steps: readonly Step[],
+): Promise<InterfaceReturn | null> {
+  const { interface: state } = record;
+  if (device === null || state === undefined || !hasInterfaces(root)) return null;
+  if (steps.some((step) => step.role === 'bind')) return plannedReturn(state);
+  return hasReturned(root, record) ? runSteps(root, planFromNow(root, device.id, state)) : null;
 }
 
 /** Devices held under a root, and by whom. */

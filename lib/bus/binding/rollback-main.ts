@@ -8,6 +8,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { type Guid, isGuid, parseGuid } from '../../guid.js';
+import { tellKernelLog } from '../interface/kernel-log.js';
 import type { BindingRecord } from '../types.js';
 import { withLock } from './lock.js';
 import { isAlive } from './process-identity.js';
@@ -76,7 +77,8 @@ class Rollback {
     const isDue = (now: BindingRecord): boolean =>
       this.#mode === 'at-deadline' ? now.rollbackAt !== null : !isAlive(now);
     try {
-      const { warnings } = await restoreRecord(this.#root, this.#record, { force: true }, isDue);
+      const { warnings, interface: returned } = await restoreRecord(this.#root, this.#record, { force: true }, isDue);
+      tellKernelLog(this.#root, returned);
       return warnings.join('; ');
     } catch (error) {
       return error instanceof Error ? error.message : String(error);

@@ -2,19 +2,22 @@
 //
 // Carries out the steps of a plan: writes, retries what the kernel asks to retry, accepts what is already so, and stops at
 // the first refusal. Written once for both ways of running: awaiting off the event loop, and at once while the process exits.
-// Called by driver-binding.ts, restore.ts, exit-guard.ts; calls write-attribute.ts. Refusals are worded in bind-refusal.ts.
+// Called by driver-binding.ts, restore.ts, exit-guard.ts; calls write-attribute.ts, and ip-program.ts for what asks for it.
+// Refusals are worded in bind-refusal.ts.
 
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Guid } from '../../guid.js';
+import type { Answer, Ask } from '../interface/ask.js';
+import { ipProgram } from '../interface/ip-program.js';
 import { boundDriver } from '../read/device-reader.js';
 import { writeAttribute, writeAttributeSync } from '../write-attribute.js';
 import { refusal } from './bind-refusal.js';
 import type { Step } from './plan.js';
 
-/** Something to do, asked of whoever runs the steps. It answers a write with an errno, a pause with nothing. */
-export type Action = { readonly write: Step } | { readonly pauseMs: number };
+/** Something to do, asked of whoever runs the steps. It answers a write with an errno, a pause with nothing, `ip` with what it said. */
+export type Action = { readonly write: Step } | Ask;
 
 /** The device that steps are about. */
 export interface Target {
@@ -31,7 +34,7 @@ export function* carryOut(
   target: Target,
   steps: readonly Step[],
   done: (step: Step) => void = () => {},
-): Generator<Action, void, number> {
+): Generator<Action, void, Answer> {
   let added = false;
   for (const step of steps) {
     if (isDone(target, step) || (step.ifAdded === true && !added)) continue;
@@ -43,13 +46,18 @@ export function* carryOut(
   }
 }
 
-function* attempt(step: Step): Generator<Action, number, number> {
+function* attempt(step: Step): Generator<Action, number, Answer> {
   for (const delay of retryDelaysMs) {
-    const errno = yield { write: step };
+    const errno = yield* write(step);
     if (errno !== EAGAIN) return errno;
     yield { pauseMs: delay };
   }
-  return yield { write: step };
+  return yield* write(step);
+}
+
+function* write(step: Step): Generator<Action, number, Answer> {
+  const errno = yield { write: step };
+  return typeof errno === 'number' ? errno : 0;
 }
 
 /** A driver that took the device by itself, as `new_id` makes it do, need not be bound again. */
@@ -78,28 +86,30 @@ function isHarmless(target: Target, step: Step, errno: number): boolean {
 }
 
 /** Runs steps off the event loop. An abort is seen between two writes, never within one. */
-export async function runSteps<T>(root: string, steps: Generator<Action, T, number>, signal?: AbortSignal): Promise<T> {
+export async function runSteps<T>(root: string, steps: Generator<Action, T, Answer>, signal?: AbortSignal): Promise<T> {
   let next = steps.next(0);
   while (!next.done) {
     signal?.throwIfAborted();
     const action = next.value;
-    let errno = 0;
-    if ('write' in action) errno = await writeAttribute(root, action.write.path, action.write.write);
+    let answer: Answer = 0;
+    if ('write' in action) answer = await writeAttribute(root, action.write.path, action.write.write);
+    else if ('ip' in action) answer = await ipProgram().run(action.ip);
     else await pause(action.pauseMs);
-    next = steps.next(errno);
+    next = steps.next(answer);
   }
   return next.value;
 }
 
 /** Runs steps at once, for a process that is about to end. */
-export function runStepsSync<T>(root: string, steps: Generator<Action, T, number>): T {
+export function runStepsSync<T>(root: string, steps: Generator<Action, T, Answer>): T {
   let next = steps.next(0);
   while (!next.done) {
     const action = next.value;
-    let errno = 0;
-    if ('write' in action) errno = writeAttributeSync(root, action.write.path, action.write.write);
+    let answer: Answer = 0;
+    if ('write' in action) answer = writeAttributeSync(root, action.write.path, action.write.write);
+    else if ('ip' in action) answer = ipProgram().runSync(action.ip);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, action.pauseMs);
-    next = steps.next(errno);
+    next = steps.next(answer);
   }
   return next.value;
 }

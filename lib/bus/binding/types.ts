@@ -4,7 +4,10 @@
 // Exported with the others by lib/bus/types.ts.
 
 import type { Guid } from '../../guid.js';
+import type { InterfaceReturn, InterfaceState } from '../interface/types.js';
 import type { DeviceChild, DeviceUse } from '../types.js';
+
+export type * from '../interface/types.js';
 
 /** Options of {@link bindDevice}. */
 export interface BindOptions {
@@ -39,7 +42,9 @@ export interface DeviceBinding extends AsyncDisposable {
   readonly dryRun: boolean;
   /** Uses that were overruled by `force`. */
   readonly uses: readonly DeviceUse[];
-  /** What to know about this kernel before opening or giving back, in words. */
+  /** What a network card's interface has, and gets again when the card goes back; null where there is none, or nothing to lose. */
+  readonly interface: InterfaceState | null;
+  /** What to know about this kernel before opening or giving back, and what of an interface is lost, in words. */
   readonly warnings: readonly string[];
   /** Gives the device back. Safe to call twice. */
   restore(options?: RestoreOptions): Promise<RestoreResult>;
@@ -63,6 +68,8 @@ export interface RestoreResult {
   /** Driver bound afterwards; null for none, or when the device is gone. */
   readonly driver: string | null;
   readonly steps: readonly PlanStep[];
+  /** How a network card's interface was made what it was; null where nothing was on record of one. */
+  readonly interface: InterfaceReturn | null;
   readonly warnings: readonly string[];
   readonly dryRun: boolean;
 }
@@ -92,6 +99,8 @@ export interface BindingRecord {
   readonly children: readonly DeviceChild[];
   /** Why the rollback gave up, where it did: the device stays on record for {@link restoreDevice}. */
   readonly note?: string;
+  /** What a network card's interface was, to be put back. */
+  readonly interface?: InterfaceState;
 }
 
 /** A record that can't be read, or makes no sense. It keeps its device until `hv restore --force` puts it aside. */

@@ -4,7 +4,7 @@
 // without one it stays bound until `hv restore`, or until `--rollback-after` runs out.
 
 import type { Command } from 'commander';
-import type { DeviceBinding } from '../../index.js';
+import type { DeviceBinding, InterfaceState } from '../../index.js';
 import { runChild } from '../child.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
@@ -45,7 +45,10 @@ export function define(command: Command, action: Action): void {
 const about = `With a COMMAND the device is bound for its life, and given back when it ends, is
 killed, or runs out of time; its exit status becomes ours. It finds
 VMBUS_DEVICE, VMBUS_NODE and VMBUS_ROOT in its environment. Without one the
-device stays bound until "hv restore", or until --rollback-after is over.`;
+device stays bound until "hv restore", or until --rollback-after is over.
+
+A network card's interface gets its name, MTU, addresses and routes again when
+the card goes back; those of DHCP come with its client. --dry-run shows them.`;
 
 /** How much longer than the command's own limit the library waits before it steps in, should this process be stuck or gone. */
 const backstopMs = 15_000;
@@ -78,8 +81,22 @@ async function bind(context: Context, name: string, options: Options): Promise<n
 
 function plan({ out }: Context, binding: DeviceBinding): number {
   if (out.json) out.document('vmbus.bind/1', bindingJson(binding));
-  else printPlan(binding.steps, out, { dryRun: true });
+  else {
+    printPlan(binding.steps, out, { dryRun: true });
+    if (binding.interface !== null) out.line(out.paint.dim(`# and when it goes back: ${inWords(binding.interface)}`));
+  }
   return ExitCode.ok;
+}
+
+/** What an interface gets again. */
+function inWords({ name, isUp, mtu, master, addresses, routes }: InterfaceState): string {
+  const parts = [
+    `${name} is ${isUp ? 'up' : 'down'}, MTU ${mtu}`,
+    ...(master === null ? [] : [`part of ${master}`]),
+    ...addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    ...(routes.length === 0 ? [] : [`${routes.length} ${routes.length === 1 ? 'route' : 'routes'}`]),
+  ];
+  return parts.join(', ');
 }
 
 function bindingJson({
@@ -89,9 +106,10 @@ function bindingJson({
   dryRun,
   steps,
   uses,
+  interface: state,
   warnings,
 }: DeviceBinding): Record<string, unknown> {
-  return { device, driver, previousDriver, dryRun, steps, uses, warnings };
+  return { device, driver, previousDriver, dryRun, steps, uses, interface: state, warnings };
 }
 
 async function tell(context: Context, binding: DeviceBinding): Promise<void> {
@@ -105,7 +123,7 @@ async function tell(context: Context, binding: DeviceBinding): Promise<void> {
 
 /** Runs the command on the device, and gives the device back when it has ended. */
 async function lend(context: Context, binding: DeviceBinding, limitMs: number | undefined): Promise<number> {
-  context.defer(() => binding.restore());
+  context.defer(() => giveBack(context, binding));
   const bus = await context.bus();
   const node = bus.device(binding.device).uio?.node;
   const env = { VMBUS_DEVICE: binding.device, VMBUS_ROOT: bus.root, ...(node ? { VMBUS_NODE: node } : {}) };
@@ -119,7 +137,13 @@ async function hold({ out, signal }: Context, binding: DeviceBinding, afterMs: n
   const back = binding.previousDriver ?? 'no driver';
   out.note(`it goes back to ${back} in ${afterMs / 1000} s; press Enter to keep it`);
   if (await confirmed(afterMs, signal)) await binding.keep();
-  else await binding.restore();
+  else await giveBack({ out }, binding);
+}
+
+/** What of an interface is missing is to be seen, whoever has the card given back. */
+async function giveBack({ out }: Pick<Context, 'out'>, binding: DeviceBinding): Promise<void> {
+  const { interface: returned } = await binding.restore();
+  for (const missing of returned?.missing ?? []) out.note(missing);
 }
 
 /** True when Enter was pressed in time. */

@@ -8,7 +8,7 @@ import type { Context } from '../context.js';
 import { exitCodeFor } from '../exit-codes.js';
 import { printFailure } from '../failure.js';
 import type { Output } from '../output.js';
-import { printPlan } from '../plan-text.js';
+import { printCommands, printPlan } from '../plan-text.js';
 import { examples } from '../program.js';
 import { loadBusSurface } from '../surface.js';
 import { UsageError } from '../usage-error.js';
@@ -27,9 +27,16 @@ export function define(command: Command, action: Action): void {
     .option('--all', 'every device that "hv bindings" lists')
     .option('--dry-run', 'print what would be written, and write nothing')
     .option('--force', 'also from a living process, where it is known to do harm, or with a damaged record')
-    .addHelpText('after', examples(['hv restore eth1', 'hv restore --all --dry-run', 'hv restore --all']))
+    .addHelpText(
+      'after',
+      `\n${about}\n${examples(['hv restore eth1', 'hv restore --all --dry-run', 'hv restore --all'])}`,
+    )
     .action(action(restore));
 }
+
+const about = `A network card's interface gets the name, MTU, addresses and routes that it had when
+the card was taken, where they are missing. What can't be put back is named, with
+the command to type. --dry-run prints what would be run.`;
 
 async function restore(context: Context, name: string | undefined, options: Options): Promise<number> {
   if ((name === undefined) === (options.all !== true)) {
@@ -75,9 +82,10 @@ function tell(
   restored: readonly RestoreResult[],
   { out, dryRun }: { readonly out: Output; readonly dryRun: boolean },
 ): void {
-  for (const { device, driver, steps, warnings } of restored) {
+  for (const { device, driver, steps, interface: returned, warnings } of restored) {
     for (const warning of warnings) out.note(warning);
     printPlan(steps, out, { dryRun });
+    if (returned !== null) printCommands(returned.commands, out, { dryRun });
     if (!dryRun) out.line(`${device} is bound to ${driver ?? 'no driver'} now`);
   }
 }
