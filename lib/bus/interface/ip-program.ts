@@ -23,8 +23,8 @@ export interface IpProgram {
   runSync(words: readonly string[]): IpAnswer;
 }
 
-/** Where distributions have it. Not the PATH's word: that is for whoever starts us to set. */
-const places = ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip'];
+/** Where distributions have it: /usr first, for a busybox has its own in /sbin. Not the PATH's word: that is for whoever starts us. */
+const places = ['/usr/sbin/ip', '/usr/bin/ip', '/sbin/ip', '/bin/ip'];
 const limits = { timeout: 5_000, killSignal: 'SIGKILL', maxBuffer: 8 * 1024 * 1024, cwd: '/' } as const;
 const plain = { ...limits, env: { LC_ALL: 'C' }, encoding: 'utf8' } as const;
 const absent: IpAnswer = { status: -1, stdout: '', stderr: 'there is no program ip here' };
