@@ -7,7 +7,7 @@ import type { TextTail } from './text-tail.js';
 const ENTRY_STACK = /BUG: ENTRY_TRAMPOLINE stack guard page was hit/;
 
 /**
- * An interrupt too many, on a QEMU that emulator/ does not mend, hits one of the two kernels: the outer one panics, the guest's
+ * What emulator/ mends, on a QEMU that it does not know, hits one of the two kernels: the outer one panics, the guest's
  * processor is reset in the middle of its work (a triple fault), or faults again and again while it enters the guest's kernel.
  * A kernel that dies or stops of its own says so on its console.
  * @param ended which machine's QEMU ended by itself; null: it was ended, or still runs

@@ -56,7 +56,7 @@ export function hyperVByKvm(qemuTree: string): { accepted: boolean; reason: stri
   return { accepted: false, reason: (stderr || String(error)).trim().split('\n')[0] ?? '' };
 }
 
-/** The QEMU that emulates the outer machine, with its VMRUN mended. Compiles what mends it. */
+/** The QEMU that emulates the outer machine, with what emulator/ mends of it, which is compiled here. */
 export function emulator({ cache, qemuTree }: Pick<Lab, 'cache' | 'qemuTree'>): string[] {
   return qemuInTree(qemuTree, compiled(cache, 'emulator', labSource('emulator'), PRELOADED));
 }
