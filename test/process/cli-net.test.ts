@@ -96,7 +96,10 @@ describe('hv net', () => {
         const lines = stdout.trim().split('\n');
         assert.equal(lines.length, 3);
         if (json.length === 0) assert.equal(lines[0], '00:15:5d:0a:0b:0c > 00:15:5d:01:02:03  0x88b5  60 bytes');
-        else assert.equal(JSON.parse(lines[1] ?? '').schema, 'vmbus.net.frame/1');
+        else {
+          const { schema, frame } = JSON.parse(lines[1] ?? '');
+          assert.deepEqual([schema, frame], ['vmbus.net.frame/1', Buffer.from(frameOf(1)).toString('hex')]);
+        }
       }
       assert.equal(card.statistics.malformed, 0);
     });
@@ -131,6 +134,19 @@ describe('hv net', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('broke down where its capture file could not be made or the disk was full', async () => {
+    await withCard(async (card, root) => {
+      const nowhere = await run(['--root', root, 'net', 'dump', '--pcapng', '/nowhere/frames.pcapng']);
+      const full = await run(['--root', root, 'net', 'dump', '--pcapng', '/dev/full']);
+
+      assert.equal(nowhere.status, 1);
+      assert.match(nowhere.stderr, /^hv: ENOENT: .*frames\.pcapng'\n$/);
+      assert.equal(full.status, 1);
+      assert.match(full.stderr, /^hv: ENOSPC: /m);
+      assert.equal(card.state, 'closed');
+    });
   });
 
   it('sends frames back, and ends in order at Ctrl-C', async () => {

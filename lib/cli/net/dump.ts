@@ -2,10 +2,9 @@
 //
 // `hv net dump`: the frames that a card receives, as lines or as a capture file.
 
-import { createWriteStream } from 'node:fs';
-import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 
+import type { ReceivedFrame } from '../../index.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
 import { grouped } from '../figures.js';
@@ -22,27 +21,21 @@ interface Options {
 /** Runs `hv net dump`. */
 export async function dump(context: Context, name: string, options: Options): Promise<number> {
   const { out, signal } = context;
+  // The card first: a name that is wrong does not cost the capture that is there.
   const { device, nic } = await openCard(context, name, { promiscuous: options.promiscuous === true });
-  const file = options.pcapng === undefined ? null : captureTo(options.pcapng, device.id);
+  const file = options.pcapng === undefined ? null : await open(options.pcapng, 'w', 0o600);
+  context.defer(() => file?.close());
+  await file?.appendFile(fileHeader('hv net dump', device.id));
   if (!out.json) out.note(`${nic.mac}, link ${nic.link.isUp ? 'up' : 'down'}; Ctrl-C ends it`);
   let seen = 0;
-  try {
-    for await (const batch of nic.frames({ signal })) {
-      const timeNs = now();
-      for (const frame of batch) {
-        seen += 1;
-        if (file !== null) await write(file, packetBlock(frame.bytes, timeNs));
-        else if (out.json) {
-          const { bytes, queue, vlan, checksum, hash } = frame;
-          out.record('vmbus.net.frame/1', { timeNs, queue, vlan, checksum, hash, frame: bytes.toString() });
-        } else out.line(frameText(frame));
-        if (seen === options.count) break;
-      }
-      if (seen === options.count) break;
-    }
-  } finally {
-    file?.end();
-    if (file !== null) await finished(file);
+  for await (const batch of nic.frames({ signal })) {
+    const timeNs = now();
+    const most = options.count === 0 ? batch.length : options.count - seen;
+    const frames = [...batch].slice(0, most);
+    seen += frames.length;
+    if (file === null) for (const frame of frames) print(context, frame, timeNs);
+    else await capture(file, frames, timeNs);
+    if (seen === options.count) break;
   }
   if (file !== null && !out.json) out.line(`${grouped(seen)} frames in ${options.pcapng}`);
   if (file !== null && out.json)
@@ -50,18 +43,19 @@ export async function dump(context: Context, name: string, options: Options): Pr
   return signal.aborted || seen > 0 || options.count === 0 ? ExitCode.ok : ExitCode.failed;
 }
 
-function captureTo(path: string, card: string): Writable {
-  const file = createWriteStream(path, { mode: 0o600 });
-  file.write(fileHeader('hv net dump', card));
-  return file;
+function print({ out }: Context, frame: ReceivedFrame, timeNs: bigint): void {
+  if (!out.json) {
+    out.line(frameText(frame));
+    return;
+  }
+  const { bytes, queue, vlan, checksum, hash } = frame;
+  const hex = Buffer.from(bytes).toString('hex');
+  out.record('vmbus.net.frame/1', { timeNs, queue, vlan, checksum, hash, frame: hex });
 }
 
-async function write(file: Writable, bytes: Uint8Array): Promise<void> {
-  if (file.write(bytes)) return;
-  await new Promise<void>((resolve, reject) => {
-    file.once('drain', resolve);
-    file.once('error', reject);
-  });
+/** The frames of one batch with one write. */
+async function capture(file: FileHandle, frames: readonly ReceivedFrame[], timeNs: bigint): Promise<void> {
+  await file.appendFile(Buffer.concat(frames.map(({ bytes }) => packetBlock(bytes, timeNs))));
 }
 
 function now(): bigint {
