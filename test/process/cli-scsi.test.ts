@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -101,6 +101,40 @@ describe('hv scsi', () => {
       assert.equal(Buffer.compare(unchanged, before), 0);
       assert.equal(done.status, 0, done.stderr);
       assert.equal(Buffer.compare(await disk.read(megabyte, bytes.length), bytes), 0);
+    });
+  });
+
+  it('overwrote the end of a disk before it found out that a file did not fit', async () => {
+    await withDisks(async (root, disk, before) => {
+      const path = join(folder, 'large.img');
+      writeFileSync(path, randomBytes(megabyte + 512));
+      const words = ['--root', root, 'scsi', 'write', 'scsi', path, '--lun', '0', '--offset', '1M', '--write'];
+
+      const refused = await run(words);
+
+      assert.equal(refused.status, 2);
+      assert.match(refused.stderr, /does not fit/);
+      assert.equal(Buffer.compare(await disk.read(0, 2 * megabyte), before), 0);
+    });
+  });
+
+  it('said that nothing would be overwritten by what is no file, and wrote all of it', async () => {
+    await withDisks(async (root, disk, before) => {
+      const refused = await run(['--root', root, 'scsi', 'write', 'scsi', '/dev/zero', '--lun', '0', '--write']);
+
+      assert.equal(refused.status, 2);
+      assert.match(refused.stderr, /is no file/);
+      assert.equal(Buffer.compare(await disk.read(0, 2 * megabyte), before), 0);
+    });
+  });
+
+  it('let everybody read the copy of a disk', async () => {
+    await withDisks(async (root) => {
+      const path = join(folder, 'private.img');
+
+      await run(['--root', root, 'scsi', 'read', 'scsi', '--lun', '3', '-o', path]);
+
+      assert.equal(statSync(path).mode & 0o777, 0o600);
     });
   });
 

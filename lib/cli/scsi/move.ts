@@ -3,6 +3,7 @@
 // `hv scsi read` and `hv scsi write`: bytes of a disk to a file or standard output, and back.
 
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { StorageDisk } from '../../index.js';
 import type { Context } from '../context.js';
@@ -36,7 +37,7 @@ export async function read(context: Context, name: string, options: ReadOptions)
   const progress = new Progress(end - start);
   const chunks = watched(disk, { start, end, signal }, progress);
   if (options.output === undefined) await pipeline(chunks, process.stdout, { end: false, signal });
-  else await pipeline(chunks, createWriteStream(options.output), { signal });
+  else await pipeline(chunks, createWriteStream(options.output, { mode: 0o600 }), { signal });
   progress.end();
   const fields = { device: open.device.id, lun: disk.lun, offset: start, bytes: end - start };
   if (out.json) out.document('vmbus.scsi.read/1', { ...fields, path: options.output });
@@ -46,7 +47,9 @@ export async function read(context: Context, name: string, options: ReadOptions)
 /** Runs `hv scsi write`. */
 export async function write(context: Context, name: string, file: string, options: WriteOptions): Promise<void> {
   const { signal, out } = context;
-  const size = statSync(file).size;
+  const found = statSync(file);
+  if (!found.isFile()) throw new UsageError(`${file} is no file`, 'its size must be known: copy it into one first');
+  const { size } = found;
   const open = await openController(context, name, { write: options.write === true });
   const disk = await diskOf(open, options.lun);
   const start = BigInt(options.offset);
@@ -55,9 +58,13 @@ export async function write(context: Context, name: string, file: string, option
     throw new UsageError(`this would overwrite ${where}`, `if that is meant: hv scsi write --write`);
   if (size % disk.blockBytes !== 0)
     throw new UsageError(`${file} is not whole blocks of ${disk.blockBytes} bytes (it has ${size})`, 'pad it first');
+  if (start + BigInt(size) > disk.sizeBytes)
+    throw new UsageError(`${file} does not fit: it has ${grouped(size)} bytes, for ${where}`, 'nothing was written');
   out.note(`overwriting ${where}`);
   const progress = new Progress(BigInt(size));
-  const source = createReadStream(file, { highWaterMark: 2 ** 20 }).on('data', (part) => progress.add(part.length));
+  // Not a byte more than was said, also where the file has grown meanwhile.
+  const source = size === 0 ? Readable.from([]) : createReadStream(file, { highWaterMark: 2 ** 20, end: size - 1 });
+  source.on('data', (part: Uint8Array) => progress.add(part.length));
   await pipeline(source, disk.createWriteStream({ start, signal }), { signal });
   progress.end();
   const fields = { device: open.device.id, lun: disk.lun, offset: start, bytes: size, path: file };
