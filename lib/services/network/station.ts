@@ -46,10 +46,11 @@ export async function joinNetwork(nic: Nic, options: JoinNetworkOptions = {}): P
   checkText(options.address, 'options.address');
   checkText(options.router, 'options.router');
   if (typeof nic?.frames !== 'function') throw invalidType('nic', 'what openNic() gave', nic);
-  const fixed = options.address === undefined ? null : parsePlace(options.address, options.router);
+  const fixed = options.address === undefined ? null : parsePlace(options.address);
+  const router = options.router === undefined ? null : parseIpv4(options.router, 'options.router');
   const station = new NetworkStationHandle(nic, options.timeoutMs ?? defaultTimeoutMs, options.signal);
   try {
-    await station.settle(fixed);
+    await station.settle(fixed, router);
     return station;
   } catch (error) {
     await station.close();
@@ -85,8 +86,8 @@ export class NetworkStationHandle implements AsyncDisposable {
   }
 
   /** @internal */
-  async settle(fixed: StationAddress | null): Promise<void> {
-    this.#place =
+  async settle(fixed: StationAddress | null, router: number | null): Promise<void> {
+    const place =
       fixed ??
       (await askForAddress({
         mac: this.#mac,
@@ -94,6 +95,7 @@ export class NetworkStationHandle implements AsyncDisposable {
         waits: this.#waits,
         patience: this.#patience({}),
       }));
+    this.#place = router === null ? place : { ...place, router };
   }
 
   /** `10.9.9.2` */
@@ -126,12 +128,14 @@ export class NetworkStationHandle implements AsyncDisposable {
       late(address, 'a ping'),
     );
     const start = performance.now();
-    await this.#sendIp(mac, {
-      source: this.#place.address,
-      destination: target,
-      protocol: IpProtocol.icmp,
-      payload: echo,
-    });
+    await this.#nic.send(
+      this.#ipFrame(mac, {
+        source: this.#place.address,
+        destination: target,
+        protocol: IpProtocol.icmp,
+        payload: echo,
+      }),
+    );
     await answer;
     return { sequence, bytes: sizeBytes + 8, ms: performance.now() - start };
   }
@@ -162,7 +166,7 @@ export class NetworkStationHandle implements AsyncDisposable {
     const answer = this.#waits.wait(`arp ${hop}`, this.#patience(options), () =>
       late(formatIpv4(hop), 'the question who has it'),
     );
-    await this.#sendArp(ArpOperation.request, broadcastMac, new Uint8Array(6), hop);
+    await this.#nic.send(this.#arpFrame(ArpOperation.request, broadcastMac, new Uint8Array(6), hop));
     await answer;
     return this.#neighbours.get(hop) ?? broadcastMac;
   }
@@ -191,45 +195,53 @@ export class NetworkStationHandle implements AsyncDisposable {
     if (arp.operation === ArpOperation.reply && this.#waits.has(`arp ${arp.senderAddress}`)) {
       this.#neighbours.set(arp.senderAddress, arp.senderMac.slice());
       this.#waits.resolve(`arp ${arp.senderAddress}`);
-    } else if (arp.operation === ArpOperation.request && arp.targetAddress === this.#place.address) {
+    } else if (arp.operation === ArpOperation.request && this.#isOurs(arp.targetAddress)) {
       const sender = arp.senderMac.slice();
-      this.#quietly(this.#sendArp(ArpOperation.reply, sender, sender, arp.senderAddress));
+      this.#answer(this.#arpFrame(ArpOperation.reply, sender, sender, arp.senderAddress));
     }
   }
 
   #takeIp(packet: Ipv4Packet | null, source: Uint8Array): void {
     if (packet === null) return;
     if (packet.protocol === IpProtocol.udp) this.#waits.offer('udp', packet);
-    const isOurs = packet.destination === this.#place.address && packet.destination !== 0;
-    if (packet.protocol !== IpProtocol.icmp || !isOurs) return;
+    if (packet.protocol !== IpProtocol.icmp || !this.#isOurs(packet.destination)) return;
     const echo = decodeIcmpEcho(packet.payload);
     if (echo?.type === IcmpType.echoReply && echo.identifier === this.#identifier) {
       this.#waits.resolve(`icmp ${packet.source} ${echo.sequence}`);
     } else if (echo?.type === IcmpType.echoRequest) {
       const payload = encodeIcmpEcho({ ...echo, type: IcmpType.echoReply });
       const answer = { source: packet.destination, destination: packet.source, protocol: IpProtocol.icmp, payload };
-      this.#quietly(this.#sendIp(source.slice(), answer));
+      this.#answer(this.#ipFrame(source.slice(), answer));
     }
   }
 
-  #sendIp(destination: Uint8Array, packet: Ipv4Packet): Promise<void> {
-    const payload = encodeIpv4(packet);
-    return this.#nic.send(encodeFrame({ destination, source: this.#mac, type: EtherType.ipv4, payload }));
+  /** 0 is everybody's who has no address yet. */
+  #isOurs(address: number): boolean {
+    return address === this.#place.address && address !== 0;
   }
 
-  #sendArp(operation: number, destination: Uint8Array, targetMac: Uint8Array, targetAddress: number): Promise<void> {
+  #ipFrame(destination: Uint8Array, packet: Ipv4Packet): Uint8Array {
+    const payload = encodeIpv4(packet);
+    return encodeFrame({ destination, source: this.#mac, type: EtherType.ipv4, payload });
+  }
+
+  #arpFrame(operation: number, destination: Uint8Array, targetMac: Uint8Array, targetAddress: number): Uint8Array {
     const senderAddress = this.#place.address;
     const payload = encodeArp({ operation, senderMac: this.#mac, senderAddress, targetMac, targetAddress });
-    return this.#nic.send(encodeFrame({ destination, source: this.#mac, type: EtherType.arp, payload }));
+    return encodeFrame({ destination, source: this.#mac, type: EtherType.arp, payload });
   }
 
-  // An answer that cannot be sent is lost, as on any network; the card's end is told to its reader.
-  #quietly(sending: Promise<void>): void {
-    sending.catch(() => undefined);
+  // What has no room now is lost, as on any network: a host that asks and takes nothing would have us keep answers without end.
+  #answer(frame: Uint8Array): void {
+    try {
+      this.#nic.trySend(frame);
+    } catch {
+      // The card's end is told to its reader.
+    }
   }
 }
 
-function parsePlace(text: string, router: string | undefined): StationAddress {
+function parsePlace(text: string): StationAddress {
   const [address = '', prefix = '24'] = text.split('/');
   const bits = /^\d{1,2}$/.test(prefix) ? Number(prefix) : 33;
   if (bits < 1 || bits > 32)
@@ -237,7 +249,7 @@ function parsePlace(text: string, router: string | undefined): StationAddress {
   return {
     address: parseIpv4(address, 'options.address'),
     prefix: bits,
-    router: router === undefined ? nowhere : parseIpv4(router, 'options.router'),
+    router: nowhere,
   };
 }
 
