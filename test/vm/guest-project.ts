@@ -66,13 +66,13 @@ async function bundledCode(): Promise<IncludedPath[]> {
   return outputFiles.map(({ path: to, contents }) => ({ to, contents }));
 }
 
-/** All of it, under the same paths as here: code, addon and freezer, and what the command loads. */
+/** All of it, under the same paths as here: code, addon, freezer and keeper, and what the command loads. */
 export async function projectFiles(): Promise<IncludedPath[]> {
   const keepModule = (name: string): boolean => /\.(m?js|json)$/.test(name);
-  const keepAddon = (name: string): boolean => /^([^/]+\.node|vmbus-freezer)$/.test(name);
+  const keepNative = (name: string): boolean => /^([^/]+\.node|vmbus-(freezer|keeper))$/.test(name);
   const asTheyAre = [
     { from: 'package.json' },
-    { from: 'build/Release', keep: keepAddon },
+    { from: 'build/Release', keep: keepNative },
     { from: 'node_modules/commander', keep: keepModule },
   ];
   const files = asTheyAre
