@@ -34,9 +34,9 @@ export function define(command: Command, action: Action): void {
     .action(action(restore));
 }
 
-const about = `A network card's interface gets the name, MTU, addresses and routes that it had when
-the card was taken, where they are missing. What can't be put back is named, with
-the command to type. --dry-run prints what would be run.`;
+const about = `A network card's interface gets the name, MTU, addresses and routes that it had
+when the card was taken, where they are missing. What can't be put back is
+named, with the command to type. --dry-run prints what would be run.`;
 
 async function restore(context: Context, name: string | undefined, options: Options): Promise<number> {
   if ((name === undefined) === (options.all !== true)) {
