@@ -240,6 +240,27 @@ describe('a SCSI controller', () => {
       await assert.rejects(disk.read(offset, length), { code: 'ERR_OUT_OF_RANGE' }, `${offset} ${length}`);
   });
 
+  it('took options of calls for granted, and waited for ever with a misspelt one', async () => {
+    const { storage } = await sceneOf(scsi({ disks: [memoryDisk({ sizeBytes: megabyte })] }), { write: true });
+    const disk = storage.disk();
+    const misspelt = { timeout: 5 } as object;
+    const value = { code: 'ERR_INVALID_ARG_VALUE', message: /timeoutMs/ };
+    await assert.rejects(disk.read(0n, 512, misspelt), value);
+    await assert.rejects(disk.write(0n, new Uint8Array(512), misspelt), value);
+    await assert.rejects(disk.flush(misspelt), value);
+    await assert.rejects(disk.discard(0n, 512, misspelt), value);
+    await assert.rejects(disk.partitions(misspelt), value);
+    await assert.rejects(disk.chunks(misspelt).next(), value);
+    await assert.rejects(disk.read(0n, 512, { signal: {} as AbortSignal }), { code: 'ERR_INVALID_ARG_TYPE' });
+    await assert.rejects(disk.read(0n, 512, { timeoutMs: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  });
+
+  it('read 16 GiB ahead if it was asked to', async () => {
+    const { storage } = await sceneOf(scsi({ disks: [memoryDisk({ sizeBytes: 2 ** 40 })] }));
+    const chunks = storage.disk().chunks({ chunkBytes: 64 * megabyte, ahead: 256 });
+    await assert.rejects(chunks.next(), { code: 'ERR_OUT_OF_RANGE', message: /at most 3 for such chunks/ });
+  });
+
   it('can be opened again and again, and leaves the node to others', async () => {
     const { disk, bytes } = await filled(megabyte);
     const { host } = await hostWith(scsi({ disks: [disk] }));

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
-import { type Disk, memoryDisk, SimulatedHost, scsi } from '../../dist/host/index.js';
+import { type Disk, faultyDisk, memoryDisk, SimulatedHost, scsi } from '../../dist/host/index.js';
+import { TableDisk } from '../unit/support/partition-tables.js';
 import { run } from './cli-run.js';
 
 const megabyte = 2 ** 20;
@@ -66,6 +67,28 @@ describe('hv scsi', () => {
       assert.match(stdout, /^ +0 +1 {2}1,048,576 {2}1 MiB {2}mbr +0x83 +-$/m, stderr);
       assert.equal(JSON.parse(json.stdout).units[0].partitionTable.kind, 'mbr');
     });
+  });
+
+  it('showed no disk at all where the first block of one could not be read', async () => {
+    const bad = faultyDisk(memoryDisk({ sizeBytes: megabyte }), { badBlocks: [{ firstBlock: 0, on: 'read' }] });
+    const controller = scsi({ disks: [bad, memoryDisk({ sizeBytes: megabyte })] });
+    await using host = await SimulatedHost.start({ devices: [controller], bound: true });
+    const { status, stdout, stderr } = await run(['--root', host.root, 'scsi', 'ls']);
+    const json = await run(['--root', host.root, 'scsi', 'ls', '--json']);
+    assert.deepEqual([status, stdout.match(/Virtual Disk/g)?.length], [0, 2], stderr);
+    assert.match(stderr, /^note: LUN 0: its partition table can't be read: /m);
+    const [first, second] = JSON.parse(json.stdout).units;
+    assert.deepEqual([first.partitionTable, second.partitionTable.kind], [null, 'none']);
+    assert.match(first.partitionProblem, /medium/i);
+  });
+
+  it('let a partition write to the terminal whatever it liked to be called', async () => {
+    const { bytes } = new TableDisk(2048).gpt([[40, 99, '\u001b[2J\u009bm']]);
+    const controller = scsi({ disks: [memoryDisk({ sizeBytes: bytes.length, content: bytes })] });
+    await using host = await SimulatedHost.start({ devices: [controller], bound: true });
+    const { stdout } = await run(['--root', host.root, 'scsi', 'ls']);
+    assert.ok(stdout.includes('\\u001b[2J\\u009bm'), stdout);
+    assert.ok(!stdout.includes('\u001b') && !stdout.includes('\u009b'));
   });
 
   it('reads into a file and to standard output', async () => {

@@ -131,16 +131,35 @@ describe('an MBR', () => {
   });
 
   it('that goes beyond its disk, or on elsewhere, says so', async () => {
-    const { problems } = await table(
+    const { partitions, problems } = await table(
       new TableDisk(blocks).mbr([
         [0x83, 64, 5000],
-        [0x0f, 64, 100],
+        [0x0f, 100, 100],
       ]),
     );
-    assert.deepEqual(problems, [
-      'partition 1 goes beyond the end of the disk',
-      'partition 2 holds more partitions, which are not looked at',
-    ]);
+    assert.deepEqual(
+      [partitions.map(({ number }) => number), problems],
+      [
+        [2],
+        [
+          'partition 1 (blocks 64 to 5063) goes beyond the end of the disk',
+          'partitions 1 and 2 overlap',
+          'partition 2 holds more partitions, which are not looked at',
+        ],
+      ],
+    );
+  });
+
+  it('whose partitions overlap one another, or the table, says so', async () => {
+    const { partitions, problems } = await table(
+      new TableDisk(blocks).mbr([
+        [0x83, 0, 64],
+        [0x83, 64, 100],
+        [0x83, 163, 10],
+      ]),
+    );
+    assert.equal(partitions.length, 3);
+    assert.deepEqual(problems, ['partition 1 begins with the table itself', 'partitions 2 and 3 overlap']);
   });
 });
 

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import type { LifecycleEvent, LifecycleKind } from '../../index.js';
 import type { Context } from '../context.js';
 import { eventFacts, noteAbsent } from '../events/event-text.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import { names } from '../option-values.js';
 import { examples } from '../program.js';
 import type { Action } from '../verbs.js';

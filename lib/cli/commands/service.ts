@@ -6,7 +6,7 @@ import { type Command, Option } from 'commander';
 import type { UnitPlan } from '../../index.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import { examples } from '../program.js';
 import { renderTable } from '../table.js';

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import type { TimeKeeper, TimeReport } from '../../index.js';
 import type { Context } from '../context.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import { examples } from '../program.js';
 import type { Action } from '../verbs.js';
 

@@ -6,7 +6,7 @@ import { posix } from 'node:path';
 import type { FileCopyDescription } from '../../index.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import { UsageError } from '../usage-error.js';
 import { type CommonRules, foldersOf } from './options.js';
 

@@ -6,7 +6,7 @@
 import type { FileCopyTransport, InboxEvent, InboxFolder, InboxProgress } from '../../index.js';
 import { LiveLines } from '../draw/live-line.js';
 import { bytes } from '../figures.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import type { HookEnd } from './hook.js';
 

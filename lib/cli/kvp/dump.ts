@@ -4,9 +4,10 @@
 
 import type { KvpPoolState, KvpRecord } from '../../index.js';
 import type { Context } from '../context.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import { renderTable } from '../table.js';
-import { harmless, openPool, type PoolOptions, typedName, wantedPools } from './pools.js';
+import { openPool, type PoolOptions, typedName, wantedPools } from './pools.js';
 
 /** Runs `hv kvp dump`. */
 export async function dump(context: Context, options: Partial<PoolOptions>): Promise<void> {

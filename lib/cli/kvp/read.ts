@@ -5,8 +5,9 @@
 import type { KvpPoolName, KvpPoolState } from '../../index.js';
 import { explainKvpKey, kvpAutoKeys, kvpPoolTitles, VmbusError } from '../../index.js';
 import type { Context } from '../context.js';
+import { harmless } from '../harmless.js';
 import { renderTable } from '../table.js';
-import { harmless, openPool, type PoolOptions, typedName, wantedPools } from './pools.js';
+import { openPool, type PoolOptions, typedName, wantedPools } from './pools.js';
 
 /** Runs `hv kvp ls`. */
 export async function list(context: Context, options: Partial<PoolOptions>): Promise<void> {

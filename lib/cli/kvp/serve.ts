@@ -5,8 +5,8 @@
 import type { KvpServedRequest, NetworkManagerName, ServiceState } from '../../index.js';
 import { findNetworkManager, planIpChange, serveKvpPools, setIpInfo, undoIpInfo } from '../../index.js';
 import type { Context } from '../context.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
-import { harmless } from './pools.js';
 
 /** Who sets addresses: a program by its name, the one that is found, or nobody but the plan is shown. */
 export type SetIpChoice = NetworkManagerName | 'auto' | 'show';

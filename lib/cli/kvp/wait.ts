@@ -4,9 +4,10 @@
 
 import type { KvpChange, KvpParts, KvpPool, KvpPoolName } from '../../index.js';
 import type { Context } from '../context.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import type { Paint } from '../paint.js';
-import { harmless, openPool, type PoolOptions, typedName } from './pools.js';
+import { openPool, type PoolOptions, typedName } from './pools.js';
 
 /** Runs `hv kvp watch`. */
 export async function watch(

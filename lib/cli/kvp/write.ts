@@ -7,8 +7,9 @@ import { buffer } from 'node:stream/consumers';
 import type { KvpPool, KvpWriteResult } from '../../index.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
+import { harmless } from '../harmless.js';
 import { UsageError } from '../usage-error.js';
-import { harmless, noteWarnings, openPool, typedName, type WriteOptions } from './pools.js';
+import { noteWarnings, openPool, typedName, type WriteOptions } from './pools.js';
 
 /** Runs `hv kvp set`. */
 export async function set(

@@ -2,13 +2,17 @@
 //
 // `hv scsi ls`, `inquiry` and `capacity`: what is on a controller.
 
-import type { StorageDisk, StorageUnit } from '../../index.js';
+import { type PartitionTable, type StorageDisk, type StorageUnit, VmbusError } from '../../index.js';
 import type { Context } from '../context.js';
 import { bytes, grouped } from '../figures.js';
+import { harmless } from '../harmless.js';
 import { renderTable } from '../table.js';
 import { diskOf, openController } from './open-controller.js';
 
 const types: Readonly<Record<number, string>> = { 0: 'disk', 1: 'tape', 5: 'optical', 12: 'array', 13: 'enclosure' };
+
+/** What one disk may do wrong while its controller is well. */
+const failuresOfDisk: ReadonlySet<string> = new Set(['ERR_VMBUS_SCSI', 'ERR_VMBUS_TIMEOUT', 'ERR_VMBUS_NO_DEVICE']);
 
 interface LunOptions {
   readonly lun?: number;
@@ -29,9 +33,17 @@ export async function list(context: Context, name: string): Promise<void> {
     const disk = disks.get(unit.lun);
     const size = disk ? bytes(Number(disk.sizeBytes)) : '';
     const what = types[unit.deviceType] ?? `type ${unit.deviceType}`;
-    const model = `${unit.vendor} ${unit.product}`;
+    const model = harmless(`${unit.vendor} ${unit.product}`);
     const access = disk?.isWriteProtected ? 'protected' : '';
-    return [String(unit.lun), what, model, size, disk ? String(disk.blockBytes) : '', disk?.serial ?? '', access];
+    return [
+      String(unit.lun),
+      what,
+      model,
+      size,
+      disk ? String(disk.blockBytes) : '',
+      harmless(disk?.serial ?? ''),
+      access,
+    ];
   });
   const columns = [
     { title: 'LUN', align: 'right' },
@@ -51,9 +63,16 @@ export async function list(context: Context, name: string): Promise<void> {
 async function listPartitions({ out, signal }: Context, disks: readonly StorageDisk[]): Promise<void> {
   const rows: string[][] = [];
   for (const disk of disks) {
-    const { kind, partitions, problems } = await disk.partitions({ signal });
-    for (const { number, startBytes, sizeBytes, type, name } of partitions)
-      rows.push([String(disk.lun), String(number), grouped(startBytes), bytes(Number(sizeBytes)), kind, type, name]);
+    const table = await tableOf(disk, signal);
+    if ('partitionProblem' in table) {
+      out.note(`LUN ${disk.lun}: its partition table can't be read: ${table.partitionProblem}`);
+      continue;
+    }
+    const { kind, partitions, problems } = table.partitionTable;
+    for (const { number, startBytes, sizeBytes, type, name } of partitions) {
+      const size = bytes(Number(sizeBytes));
+      rows.push([String(disk.lun), String(number), grouped(startBytes), size, kind, type, harmless(name)]);
+    }
     for (const problem of problems) out.note(`LUN ${disk.lun}: ${problem}`);
   }
   const columns = [
@@ -73,7 +92,20 @@ async function listed(
   unit: StorageUnit,
   disk: StorageDisk | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
-  return { ...unitJson(unit, disk), ...(disk ? { partitionTable: await disk.partitions({ signal }) } : {}) };
+  return { ...unitJson(unit, disk), ...(disk ? await tableOf(disk, signal) : {}) };
+}
+
+/** Its partition table; where the disk itself fails to give it, why: the other disks are worth showing. */
+async function tableOf(
+  disk: StorageDisk,
+  signal: AbortSignal,
+): Promise<{ partitionTable: PartitionTable } | { partitionTable: null; partitionProblem: string }> {
+  try {
+    return { partitionTable: await disk.partitions({ signal }) };
+  } catch (error) {
+    if (!VmbusError.is(error) || !failuresOfDisk.has(error.code)) throw error;
+    return { partitionTable: null, partitionProblem: error.message };
+  }
 }
 
 /** Runs `hv scsi inquiry`. */
@@ -92,7 +124,7 @@ export async function inquiry(context: Context, name: string, { lun }: LunOption
     ['serial', disk.serial ?? '-'],
     ['write-protected', disk.isWriteProtected ? 'yes' : 'no'],
   ] as const;
-  for (const [title, value] of rows) out.line(`${title.padEnd(17)}${value}`);
+  for (const [title, value] of rows) out.line(`${title.padEnd(17)}${harmless(value)}`);
 }
 
 /** Runs `hv scsi capacity`. */

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { BackupEvent, BackupHook, FreezeTarget } from '../../index.js';
 import type { Context } from '../context.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import { printEvent, type StepOptions, settingsOf } from './settings.js';
 

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { BackupHook, BackupPlan, PlannedMount } from '../../index.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import { renderTable } from '../table.js';
 

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { BackupEvent, BackupSettings } from '../../index.js';
 import type { Context } from '../context.js';
 import { describeFailure } from '../failure.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 
 /** Options of `dry-run` and `serve`. */

@@ -5,7 +5,7 @@
 import type { BackupEvent, ThawedMount } from '../../index.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
-import { harmless } from '../kvp/pools.js';
+import { harmless } from '../harmless.js';
 import type { Output } from '../output.js';
 import { printEvent } from './settings.js';
 

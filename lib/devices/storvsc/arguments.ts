@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // Checks what a script passes to storage.
-// Called by: storvsc.ts.
+// Called by: storvsc.ts, disk.ts and streams.ts.
 
 import { checkFlag, checkInteger, checkLimits, checkObject, checkOptionNames } from '../../check.js';
 import { invalidType, invalidValue, outOfRange } from '../../errors.js';
 import { ScsiOpcode } from '../../protocol/scsi/numbers.js';
 import { ideClass, mostCdbBytes, scsiClass } from '../../protocol/storvsc.js';
 import { checkDevice, type ExpectedClass } from '../channel-of-device.js';
-import type { ExecuteOptions, StorageOptions } from './types.js';
+import type { ExecuteOptions, StorageCallOptions, StorageOptions } from './types.js';
 
 /** Options with their defaults. */
 export type StorageSettings = StorageOptions &
@@ -79,6 +79,12 @@ export function checkExecute(cdb: unknown, options: ExecuteOptions, most: number
   if (responseBytes === undefined) return;
   checkInteger(responseBytes, 'options.responseBytes', 0, most);
   if (data !== undefined) throw invalidValue('options', 'has data, so no bytes can come back', responseBytes);
+}
+
+/** Checks what limits a call on a disk. @throws TypeError, RangeError */
+export function checkCall(options: StorageCallOptions): void {
+  checkOptionNames(options, limits);
+  checkLimits(options);
 }
 
 /** Whether a command may be sent to a controller that was opened for reading. */

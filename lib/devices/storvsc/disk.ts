@@ -10,6 +10,7 @@ import type { Guid } from '../../guid.js';
 import type { DiskCapacity } from '../../protocol/scsi/capacity.js';
 import { encodeUnmap } from '../../protocol/scsi/lists.js';
 import type { BlockLimits } from '../../protocol/scsi/vpd.js';
+import { checkCall } from './arguments.js';
 import { CallLimits } from './call-limits.js';
 import type { Commands } from './commands.js';
 import { shortError } from './errors.js';
@@ -220,7 +221,10 @@ export class StorageDisk {
     return { device: this.#device, lun: this.lun, command };
   }
 
-  #limitsOf(what: string, { timeoutMs = this.#home.timeoutMs, ...rest }: StorageCallOptions): CallLimits {
+  /** @throws TypeError, RangeError */
+  #limitsOf(what: string, options: StorageCallOptions): CallLimits {
+    checkCall(options);
+    const { timeoutMs = this.#home.timeoutMs, ...rest } = options;
     return new CallLimits({ ...rest, timeoutMs }, `${what} on ${this.#text}`);
   }
 

@@ -5,7 +5,7 @@
 
 import type { Guid } from '../../guid.js';
 import { decodeGptEntries, decodeGptHeader, type GptHeader, gptEntriesBytes } from '../../protocol/partitions/gpt.js';
-import { decodeMbr, extendedTypes, protectiveType } from '../../protocol/partitions/mbr.js';
+import { decodeMbr, extendedTypes, type MbrEntry, protectiveType } from '../../protocol/partitions/mbr.js';
 import type { StorageDisk } from './disk.js';
 import type { StorageCallOptions } from './types.js';
 
@@ -27,8 +27,9 @@ export interface Partition {
 export interface PartitionTable {
   /** `none`: there is none that can be believed; see {@link problems}. */
   readonly kind: 'gpt' | 'mbr' | 'none';
+  /** Those that are on the disk. */
   readonly partitions: readonly Partition[];
-  /** What is wrong: a copy of a GPT that is damaged or differs, entries beyond the disk. Empty for a table in order. */
+  /** What is wrong: a copy of a GPT that is damaged or differs, entries that overlap or lie beyond the disk. Empty for a table in order. */
   readonly problems: readonly string[];
 }
 
@@ -52,13 +53,8 @@ export async function readPartitions(disk: PartitionedDisk, options: StorageCall
   }
   if (!mbr || isProtective)
     return { kind: 'none', partitions: [], problems: mbr ? ['the GPT that the MBR speaks of is missing'] : [] };
-  const problems: string[] = [];
-  for (const { number, type, firstBlock, blocks: count } of mbr) {
-    if (firstBlock + count > blocks) problems.push(`partition ${number} goes beyond the end of the disk`);
-    if (extendedTypes.includes(type))
-      problems.push(`partition ${number} holds more partitions, which are not looked at`);
-  }
-  const partitions = mbr.map(({ number, type, firstBlock, blocks: count }) => ({
+  const inside = mbr.filter(({ firstBlock, blocks: count }) => firstBlock + count <= blocks);
+  const partitions = inside.map(({ number, type, firstBlock, blocks: count }) => ({
     number,
     startBytes: firstBlock * BigInt(blockBytes),
     sizeBytes: count * BigInt(blockBytes),
@@ -66,7 +62,23 @@ export async function readPartitions(disk: PartitionedDisk, options: StorageCall
     guid: null,
     name: '',
   }));
-  return { kind: 'mbr', partitions, problems };
+  return { kind: 'mbr', partitions, problems: mbrProblems(mbr, blocks) };
+}
+
+function mbrProblems(entries: readonly MbrEntry[], diskBlocks: bigint): string[] {
+  const problems: string[] = [];
+  for (const { number, type, firstBlock, blocks } of entries) {
+    const end = firstBlock + blocks;
+    if (end > diskBlocks)
+      problems.push(`partition ${number} (blocks ${firstBlock} to ${end - 1n}) goes beyond the end of the disk`);
+    if (firstBlock === 0n) problems.push(`partition ${number} begins with the table itself`);
+    if (extendedTypes.includes(type))
+      problems.push(`partition ${number} holds more partitions, which are not looked at`);
+    for (const other of entries)
+      if (other.number > number && other.firstBlock < end && firstBlock < other.firstBlock + other.blocks)
+        problems.push(`partitions ${number} and ${other.number} overlap`);
+  }
+  return problems;
 }
 
 async function readGpt(read: Reader, blocks: bigint, blockBytes: bigint): Promise<PartitionTable | null> {

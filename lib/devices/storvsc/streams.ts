@@ -30,6 +30,8 @@ export interface WriteStreamOptions extends StorageCallOptions {
 const defaultChunkBytes = 256 * 1024;
 const mostChunkBytes = 64 * 2 ** 20;
 const mostAhead = 256;
+/** Bytes that may be read ahead, with the chunk that is waited for. */
+const mostAheadBytes = 256 * 2 ** 20;
 /** What a write stream gathers before it writes. */
 const gatherBytes = 2 ** 20;
 
@@ -41,6 +43,8 @@ export async function* chunksOf(disk: StorageDisk, options: ChunkOptions): Async
   checkInteger(ahead, 'options.ahead', 0, mostAhead);
   if (chunkBytes % disk.blockBytes !== 0)
     throw outOfRange('options.chunkBytes', `a multiple of the block of ${disk.blockBytes} bytes`, chunkBytes);
+  if (chunkBytes * (ahead + 1) > mostAheadBytes)
+    throw outOfRange('options.ahead', `at most ${mostAheadBytes / chunkBytes - 1} for such chunks`, ahead);
   const last = BigInt(end);
   const coming: Promise<Uint8Array>[] = [];
   // Whoever stops in the middle does not wait for what was read ahead.
