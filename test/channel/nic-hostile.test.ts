@@ -289,6 +289,38 @@ describe('a card whose host', () => {
     assert.equal((await nic.closed).by, 'violation');
   });
 
+  it('asks for a completion on a subchannel got it on the primary channel', async () => {
+    const completed: [number, bigint][] = [];
+    const listening = (card: NetvspProvider): Provider => {
+      const quiet = withoutForged(card);
+      return {
+        ...quiet,
+        onOpen(channel) {
+          const session = quiet.onOpen(channel);
+          const onPacket = (packet: HostPacket): void => {
+            if (packet.type === completion && packet.transactionId >= forgedIds)
+              completed.push([channel.subchannelIndex, packet.transactionId]);
+            session.onPacket(packet);
+          };
+          return { ...session, onPacket };
+        },
+      };
+    };
+    await using scene = await NicScene.open({ queues: 2 }, { queues: 2 }, listening);
+    assert.equal(scene.nic.queues, 2);
+    const message = encodeNvspHostMessage({ kind: 'virtualFunction', isAllocated: true, serial: 7 });
+    for (const [i, channel] of scene.host.channels('net').entries())
+      channel.send(message, { type: inband, transactionId: forgedIds + BigInt(i), flags: 1 });
+    while (completed.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      completed.toSorted(([a], [b]) => a - b),
+      [
+        [0, forgedIds],
+        [1, forgedIds + 1n],
+      ],
+    );
+  });
+
   it('breaks the rules of the ring ends it with one error', async () => {
     await using scene = await NicScene.open({}, {}, withoutForged);
     const reading = scene.nic.frames().next();

@@ -132,11 +132,11 @@ export class NicControl {
     this.#primary.sends.control(encodeRndisControl({ kind: 'halt', requestId: this.#nextId() }));
   }
 
-  /** A packet of the host that carries no frame. */
-  takePacket(packet: HostMessage): void {
+  /** A packet of the host that carries no frame. What was asked on the primary channel is not answered on another one. */
+  takePacket(packet: HostMessage, queue: NicQueue): void {
     try {
-      if (packet.type === PacketType.completion) this.#takeAnswer(packet);
-      else if (packet.type === PacketType.inband) this.#takeMessage(packet);
+      if (packet.type === PacketType.completion && queue === this.#queue) this.#takeAnswer(packet);
+      else if (packet.type === PacketType.inband) this.#takeMessage(packet, queue);
       else this.stray += 1;
     } catch (error) {
       if (!VmbusError.is(error)) throw error;
@@ -181,8 +181,8 @@ export class NicControl {
     }
   }
 
-  #takeMessage(packet: HostMessage): void {
-    if ((packet.flags & wantsCompletion) !== 0) this.#complete(packet);
+  #takeMessage(packet: HostMessage, queue: NicQueue): void {
+    if ((packet.flags & wantsCompletion) !== 0) this.#complete(packet, queue);
     this.#hooks.onMessage(decodeNvspHostMessage(packet.payload, this.version));
   }
 
@@ -227,11 +227,11 @@ export class NicControl {
     return send(this.#primary.core, packet, { timeoutMs: this.#timeoutMs });
   }
 
-  #complete({ idLow, idHigh }: HostMessage): void {
-    const { core } = this.#primary;
+  #complete({ idLow, idHigh }: HostMessage, queue: NicQueue): void {
+    const { core } = queue;
     if (core.ending !== null) return;
     if (core.outbox.queued >= mostCompletions) {
-      this.#primary.breakOff({ by: 'violation', error: unreadError(core) });
+      queue.breakOff({ by: 'violation', error: unreadError(core) });
       return;
     }
     const transactionId = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);

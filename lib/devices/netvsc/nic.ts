@@ -72,7 +72,7 @@ export class Nic implements AsyncDisposable {
     const control = this.#control;
     this.#hooks = {
       onControl: (bytes) => control.takeControl(bytes),
-      onPacket: (packet) => control.takePacket(packet),
+      onPacket: (packet, queue) => control.takePacket(packet, queue),
       get isAnswerAwaited() {
         return control.isAnswerAwaited;
       },

@@ -35,7 +35,7 @@ export interface HostMessage {
 export interface QueueHooks {
   /** An RNDIS control message; a copy. */
   onControl(bytes: Uint8Array): void;
-  onPacket(packet: HostMessage): void;
+  onPacket(packet: HostMessage, queue: NicQueue): void;
   /** Somebody waits for an answer: frames may be dropped to get at it. */
   readonly isAnswerAwaited: boolean;
 }
@@ -205,7 +205,7 @@ export class NicQueue implements LeaseMember, BatchSource {
     }
     const packet = store.word(i, FrameRow.packet);
     const [idLow, idHigh] = [store.word(i, FrameRow.idLow), store.word(i, FrameRow.idHigh)];
-    this.#hooks.onPacket({ type: packet & 0xffff, flags: packet >>> 16, idLow, idHigh, payload });
+    this.#hooks.onPacket({ type: packet & 0xffff, flags: packet >>> 16, idLow, idHigh, payload }, this);
   }
 
   #deliver(store: FrameStore): void {

@@ -56,3 +56,15 @@ export function formatIpv4(address: number): string {
 export function maskOf(prefix: number): number {
   return prefix === 0 ? 0 : (0xffff_ffff << (32 - prefix)) >>> 0;
 }
+
+/** Length of the prefix of a mask; null where it is none: its bits have gaps. */
+export function prefixOf(mask: number): number | null {
+  const prefix = Math.clz32(~mask);
+  return maskOf(prefix) === mask ? prefix : null;
+}
+
+/** Whether one station may have an address: it is none of "this network", of loopback, of a group, or of everybody. */
+export function isStationIpv4(address: number): boolean {
+  const first = address >>> 24;
+  return first !== 0 && first !== 127 && first < 224;
+}

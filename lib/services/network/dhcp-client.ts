@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { VmbusError } from '../../errors.js';
 import type { Patience } from '../../limit.js';
-import { broadcastMac, macNumber } from '../../protocol/ethernet/address.js';
+import { broadcastMac, isStationIpv4, macNumber, prefixOf } from '../../protocol/ethernet/address.js';
 import {
   addressBytes,
   addressOption,
@@ -26,6 +26,7 @@ import type { StationAddress } from './station.js';
 import type { Waits } from './waits.js';
 
 const everybody = 0xffff_ffff;
+const usualPrefix = 24;
 
 /** What asking takes. */
 export interface DhcpClient {
@@ -50,12 +51,18 @@ export async function askForAddress(client: DhcpClient): Promise<StationAddress>
     ]),
   );
   if (typeOf(ack) !== DhcpType.ack) throw refusedError();
-  const mask = addressOption(ack.options, DhcpOption.subnetMask) ?? 0xffff_ff00;
-  return {
-    address: ack.yourAddress,
-    prefix: Math.clz32(~mask >>> 0),
-    router: routerOf(ack),
-  };
+  return { address: ack.yourAddress, prefix: prefixIn(ack) || usualPrefix, router: routerOf(ack) };
+}
+
+/** Null where the mask is none; where the network names none, the usual one. */
+function prefixIn({ options }: DhcpMessage): number | null {
+  const mask = addressOption(options, DhcpOption.subnetMask);
+  return mask === null ? usualPrefix : prefixOf(mask);
+}
+
+/** Whether an offer, or what holds one good, can be lived with. */
+function isUsable(message: DhcpMessage): boolean {
+  return typeOf(message) === DhcpType.nak || (isStationIpv4(message.yourAddress) && Boolean(prefixIn(message)));
 }
 
 async function exchange(
@@ -71,7 +78,8 @@ async function exchange(
       message?.op === DhcpOp.reply &&
       message.transactionId === transactionId &&
       macNumber(message.clientMac) === macNumber(client.mac) &&
-      expected.includes(typeOf(message));
+      expected.includes(typeOf(message)) &&
+      isUsable(message);
     return isForUs ? copyOf(message) : null;
   });
   await client.send(

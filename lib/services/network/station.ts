@@ -242,9 +242,9 @@ export class NetworkStationHandle implements AsyncDisposable {
 }
 
 function parsePlace(text: string): StationAddress {
-  const [address = '', prefix = '24'] = text.split('/');
+  const [address = '', prefix = '24', ...more] = text.split('/');
   const bits = /^\d{1,2}$/.test(prefix) ? Number(prefix) : 33;
-  if (bits < 1 || bits > 32)
+  if (bits < 1 || bits > 32 || more.length > 0)
     throw invalidValue('options.address', 'must be an address and a prefix (10.9.9.2/24)', text);
   return {
     address: parseIpv4(address, 'options.address'),
