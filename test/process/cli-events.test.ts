@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, it } from 'node:test';
-import { echo, SimulatedHost } from '../../dist/host/index.js';
+import { echo, SimulatedHost, shutdown } from '../../dist/host/index.js';
+import { openBus } from '../../dist/index.js';
 import { type Running, run, start } from './cli-run.js';
 
 const folders: string[] = [];
@@ -155,3 +156,54 @@ describe('hv on', () => {
     }
   });
 });
+
+describe('hv on shutdown --take-over', () => {
+  const patient = { timeoutMs: 60_000 };
+
+  /** Takes the device over with a command, until the end of the test. */
+  async function taken(shell: string, options: readonly string[], work: (scene: TakenShutdown) => Promise<void>) {
+    const power = shutdown();
+    await using host = await SimulatedHost.start({ devices: [power] });
+    const command = start(['--root', host.root, 'on', 'shutdown', '--take-over', ...options, '--', 'sh', '-c', shell]);
+    await noted(command, /waiting for shutdown, in the place of the kernel/);
+    await work({ power, command, host });
+    assert.equal(host.devices[0]?.isOpen, false);
+    assert.equal(openBus({ root: host.root }).device('shutdown').driver, 'hv_utils', 'the device is given back');
+  }
+
+  it('asks the command, which sees what is asked, and answers the host with its status', async () => {
+    const shell = 'echo "$VMBUS_EVENT $VMBUS_EVENT_WAY $VMBUS_EVENT_IS_FORCED"; test $VMBUS_EVENT_WAY = restart';
+    await taken(shell, [], async ({ power, command }) => {
+      assert.equal(await power.shutdown(patient), 0x8007_04f7);
+      await command.saw(/power-off {2}refused/);
+      assert.equal(await power.restart({ force: true, ...patient }), 0);
+      await command.saw(/restart {2}accepted {2}\(forced/);
+      command.child.kill('SIGINT');
+      const { status, stdout } = await command.ended;
+      assert.equal(status, 130);
+      assert.match(stdout, /^shutdown power-off false$/m);
+      assert.match(stdout, /^shutdown restart true$/m);
+    });
+  });
+
+  it('ends a command that takes too long, which agrees, and switches nothing off that is not its own', async () => {
+    await taken('exec sleep 600', ['--limit', '50ms', '--once'], async ({ power, command }) => {
+      assert.equal(await power.shutdown(patient), 0);
+      const { status, stderr } = await command.ended;
+      assert.equal(status, 0);
+      assert.match(stderr, /took longer than 0\.05 s/);
+      assert.match(stderr, /poweroff is not run: this is not the host of the running system/);
+    });
+  });
+
+  it('goes with no other event', async () => {
+    const { status, stderr } = await run(['on', 'resume', '--take-over', '--', 'true']);
+    assert.deepEqual([status, /shutdown alone/.test(stderr)], [2, true]);
+  });
+});
+
+interface TakenShutdown {
+  readonly power: ReturnType<typeof shutdown>;
+  readonly command: Running;
+  readonly host: SimulatedHost;
+}

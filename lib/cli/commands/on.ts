@@ -14,27 +14,43 @@ import { UsageError } from '../usage-error.js';
 import type { Action } from '../verbs.js';
 
 interface Options {
-  readonly limit: number;
+  readonly limit?: number;
   readonly once?: boolean;
+  readonly takeOver?: boolean;
 }
+
+const usualLimitMs = 60_000;
+/** Hosts wait half a minute for an answer. */
+const takeOverLimitMs = 20_000;
 
 const about = `The command finds VMBUS_EVENT, VMBUS_EVENT_TIME, VMBUS_ROOT and the event's
 facts (VMBUS_EVENT_WAY, VMBUS_EVENT_JUMP_MS, VMBUS_EVENT_DEVICE ...) in its
 environment. Events that come while it runs wait for its end. At a shutdown
 systemd waits for it, for InhibitDelayMaxSec (5 s) at most; beside the kernel's
-driver nobody can refuse one.`;
+driver nobody can refuse one.
+
+With --take-over the kernel lends the shutdown device, and the host waits for
+the command: status 0 agrees, and this system goes down (/sbin/poweroff,
+/sbin/reboot); any other refuses. Out of time, it is ended, and that agrees.
+The command also finds VMBUS_EVENT_WAY (power-off, restart) and _IS_FORCED.`;
 
 /** Adds the verb. */
 export function define(command: Command, action: Action): void {
   command
     .argument('<event>', 'shutdown, sleep, resume, time-jump, moved, device-added, device-removed')
     .usage('<event> [options] -- COMMAND...')
-    .addOption(new Option('--limit <time>', 'end the command after so long').argParser(duration).default(60_000, '60s'))
+    .addOption(
+      new Option('--limit <time>', 'end the command after so long (default: 60s; 20s with --take-over)').argParser(
+        duration,
+      ),
+    )
     .option('--once', 'end after the first event, with the status of the command')
+    .option('--take-over', 'shutdown: take the device from the kernel, and decide')
     .addHelpText(
       'after',
       `\n${about}\n${examples([
         'hv on shutdown -- ./drain.sh',
+        'hv on shutdown --take-over -- ./may-it-go-down.sh',
         "hv on time-jump -- sh -c 'logger clock went $VMBUS_EVENT_JUMP_MS ms'",
         'hv on device-added --once -- ./set-up-disk.sh',
       ])}`,
@@ -42,9 +58,16 @@ export function define(command: Command, action: Action): void {
     .action(action(on));
 }
 
-async function on(context: Context, event: string, { limit, once = false }: Options): Promise<number> {
+async function on(context: Context, event: string, options: Options): Promise<number> {
   const { out, signal, command } = context;
   if (command.length === 0) throw new UsageError('say which command to run: hv on EVENT -- COMMAND', 'hv on --help');
+  const { once = false } = options;
+  if (options.takeOver === true) {
+    if (event !== 'shutdown') throw new UsageError('--take-over goes with shutdown alone', 'hv on --help');
+    const { takeOver } = await import('../events/take-over.js');
+    return takeOver(context, { limitMs: options.limit ?? takeOverLimitMs, once });
+  }
+  const limit = options.limit ?? usualLimitMs;
   const { lifecycle, VmbusError } = await import('../../index.js');
   const root = await context.root();
   const life = lifecycle({ root, signal, kinds: [event as LifecycleKind] });

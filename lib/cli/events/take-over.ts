@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// `hv on shutdown --take-over`: the shutdown device in the kernel's place. The command runs before the host has its answer, and its
+// status is the answer; then this system is shut down as the kernel's driver would.
+// Called by commands/on.ts.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { ShutdownAsk, ShutdownEvent } from '../../index.js';
+import { runChild } from '../child.js';
+import type { Context } from '../context.js';
+import { ExitCode } from '../exit-codes.js';
+import { harmless } from '../harmless.js';
+import { eventEnvironment } from './event-text.js';
+
+/** How requests are answered. */
+export interface TakeOverOptions {
+  readonly limitMs: number;
+  /** Ends after the first request. */
+  readonly once: boolean;
+}
+
+/** ERROR_MACHINE_LOCKED: hosts say that the machine can't be shut down now, but by force. */
+const refusal = 0x8007_04f7;
+/** Between the end of the command's time and the answer: it is given a moment to end by itself. */
+const graceMs = 6000;
+
+/** Serves the device until Ctrl-C, and gives it back. */
+export async function takeOver(context: Context, { limitMs, once: isOnce }: TakeOverOptions): Promise<number> {
+  const { out, signal } = context;
+  const { bindDevice, openShutdown } = await import('../../index.js');
+  const bus = await context.bus();
+  const device = bus.device('shutdown');
+  const binding = await bindDevice(device, { signal });
+  context.defer(() => binding.restore());
+  const service = await openShutdown(bus.device(device.id), {
+    signal,
+    limitMs: limitMs + graceMs,
+    onRequest: async (ask) => {
+      const { status, timedOut } = await runChild(context, { env: { ...wordsOf(ask), VMBUS_ROOT: bus.root }, limitMs });
+      if (timedOut) out.note(`the command was ended: it took longer than ${limitMs / 1000} s (--limit)`);
+      return status === 0 || timedOut ? undefined : { refuse: refusal };
+    },
+    onAccepted: (ask) => goDown(context, ask, bus.kind === 'guest' && bus.root === '/'),
+  });
+  context.defer(() => service.close());
+  if (out.json) out.record('vmbus.shutdown-service/1', { device: device.id });
+  out.note('waiting for shutdown, in the place of the kernel; Ctrl-C gives the device back');
+  for await (const event of service.events({ signal })) {
+    print(event, context);
+    if (isOnce) return event.answer === 'accepted' ? ExitCode.ok : ExitCode.failed;
+  }
+  return ExitCode.ok;
+}
+
+/** What the command finds in its environment. */
+function wordsOf({ way, ...facts }: ShutdownAsk): Readonly<Record<string, string>> {
+  const event = { kind: 'shutdown', time: new Date(), source: 'host', way, isRefused: false } as const;
+  const { VMBUS_EVENT_IS_REFUSED: _later, ...words } = eventEnvironment(event);
+  return {
+    ...words,
+    VMBUS_EVENT_IS_FORCED: String(facts.isForced),
+    VMBUS_EVENT_REASON: String(facts.reason),
+    VMBUS_EVENT_TIMEOUT_SECONDS: String(facts.timeoutSeconds),
+    VMBUS_EVENT_TEXT: facts.text.replaceAll('\0', ''),
+  };
+}
+
+/** What the kernel's driver runs. Never for the sake of a host that is not this system's. */
+async function goDown({ out }: Context, { way }: ShutdownAsk, isThisSystem: boolean): Promise<void> {
+  const program = way === 'restart' ? '/sbin/reboot' : '/sbin/poweroff';
+  if (!isThisSystem) {
+    out.note(`${program} is not run: this is not the host of the running system`);
+    return;
+  }
+  const child = spawn(program, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  const [status] = (await once(child, 'exit')) as [number | null];
+  if (status !== 0) throw new Error(`${program} ended with ${status ?? 'a signal'}: this system was not shut down`);
+}
+
+function print({ ask, answer, statusName, isOverdue }: ShutdownEvent, { out }: Context): void {
+  const { way, isForced, text } = ask;
+  if (out.json) out.record('vmbus.shutdown/1', { ...ask, answer, status: statusName, isOverdue });
+  else {
+    const facts = [isForced ? 'forced' : '', text === '' ? '' : harmless(text)].filter(Boolean).join(': ');
+    out.line(`${out.paint.bold(way)}  ${answer}${facts === '' ? '' : `  (${facts})`}`);
+  }
+}
