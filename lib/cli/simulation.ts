@@ -10,14 +10,16 @@ import { startHostProcess } from '../host/index.js';
 export type Simulation = HostProcess;
 
 /** Devices that only stand in the tree: what a guest of Hyper-V usually has besides. */
-const bystanders: readonly string[] = ['scsi', 'heartbeat', 'shutdown', 'timesync', 'kvp', 'vss'].map((name) =>
-  name === 'scsi' ? `idle:class=${name},monitorId=2` : `idle:class=${name}`,
+const bystanders: readonly string[] = ['heartbeat', 'shutdown', 'timesync', 'kvp', 'vss'].map(
+  (name) => `idle:class=${name}`,
 );
 /** A network card whose neighbour answers pings and gives addresses. */
 const card = 'net:peer=10.9.9.1/24,monitorId=1';
+/** A controller with an empty disk, in memory as far as it is written to. */
+const controller = 'scsi:sizeMegabytes=64,monitorId=2';
 
 /** Devices of a host started without a wish: something to talk to, and what makes a bus look like one. */
-const defaultDevices: readonly string[] = ['echo', 'balloon', card, ...bystanders];
+const defaultDevices: readonly string[] = ['echo', 'balloon', card, controller, ...bystanders];
 /** Devices of the demonstration: the same, with more channels to look at. */
 export const demoDevices: readonly string[] = defaultDevices.map((name) =>
   name === 'echo' ? 'echo:subchannels=3' : name,

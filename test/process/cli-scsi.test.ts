@@ -54,6 +54,12 @@ describe('hv scsi', () => {
     });
   });
 
+  it('met a controller that never answered on the host of --sim', async () => {
+    const { status, stdout, stderr } = await run(['--sim', 'scsi', 'ls']);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /Msft Virtual Disk {2}64 MiB/);
+  });
+
   it('shows partitions', async () => {
     await withDisks(async (root, disk) => {
       const block = new Uint8Array(512);

@@ -76,7 +76,7 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     make: (options) => video(options as VideoOptions),
   },
   net: {
-    summary: 'a network card, with a neighbour that gives addresses, for guests with a kernel',
+    summary: 'a network card, with a neighbour that gives addresses',
     options: netvspNamedOptions,
     flags: ['connected', 'dhcp'],
     bare: bareOption('peer', 'ADDRESS/PREFIX'),
@@ -84,7 +84,7 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     make: (options) => netvsp(options as NetvspOptions),
   },
   scsi: {
-    summary: 'a SCSI controller with disks in files or memory, for guests with a kernel',
+    summary: 'a SCSI controller with disks in files or memory',
     options: scsiOptions,
     flags: ['readonly'],
     bare: bareImages,
@@ -93,7 +93,7 @@ export const providersByName: Readonly<Record<string, NamedProvider>> = {
     make: (options) => scsi(options as ScsiOptions),
   },
   ide: {
-    summary: 'an IDE disk in a file or memory, for guests with a kernel',
+    summary: 'an IDE disk in a file or memory',
     options: ideOptions,
     flags: ['readonly'],
     bare: bareOption('file', 'FILE'),
