@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Receiving: drain with a visitor, batches, a view per packet, a packet object per step.
+// Receiving: drain with a visitor, batches, a view per packet, a packet object per step; and the rings that C loops drive.
+import { fillsOf, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
 
@@ -21,7 +22,7 @@ const ways = {
     let seen = 0;
     for await (const batch of channel.batches()) {
       for (let i = 0; i < batch.length; i++)
-        sink += batch.arena[batch.payloadOffset(i)] + batch.payloadLength(i) + batch.idLow(i);
+        sink += batch.arena[batch.payloadOffset(i)] + batch.payloadLength(i) + batch.type(i) + batch.idLow(i);
       seen += batch.length;
       if (seen >= total) break;
     }
@@ -29,7 +30,10 @@ const ways = {
   'receive: batches(), a view each': async (channel, total) => {
     let seen = 0;
     for await (const batch of channel.batches()) {
-      for (let i = 0; i < batch.length; i++) sink += batch.view(i)[0] + batch.idLow(i);
+      for (let i = 0; i < batch.length; i++) {
+        const view = batch.view(i);
+        sink += view[0] + view.length + batch.type(i) + batch.idLow(i);
+      }
       seen += batch.length;
       if (seen >= total) break;
     }
@@ -37,28 +41,46 @@ const ways = {
   'receive: for await (packet)': async (channel, total) => {
     let seen = 0;
     for await (const packet of channel) {
-      sink += packet.payload[0] + packet.type;
+      sink += packet.payload[0] + packet.payload.length + packet.type + Number(packet.transactionId & 0xffn);
       seen += 1;
       if (seen >= total) break;
     }
   },
 };
 
+/** Nanoseconds per packet of one way: the ring is filled outside the timed part. */
+async function measure({ channel, host }, take, payload, fills) {
+  const many = new Array(64).fill(payload);
+  let packets = 0;
+  let nanoseconds = 0n;
+  for (let fill = 0; fill < fills; fill++) {
+    let total = 0;
+    for (let sent = many.length; sent === many.length; total += sent) sent = host.sendMany(many, { transactionId: 5n });
+    const start = process.hrtime.bigint();
+    await take(channel, total);
+    nanoseconds += process.hrtime.bigint() - start;
+    packets += total;
+  }
+  return Number(nanoseconds) / packets;
+}
+
 /** Rows of ns per packet by payload size. */
-export async function receiveRows({ sizes, rounds }) {
+export async function receiveRows({ sizes, rounds, fetch }) {
   const samples = new Samples();
+  const { rings, missing } = await ringLoops({ fetch });
   const world = await openWorld();
   try {
     for (let round = -1; round < rounds; round++) {
       for (const size of sizes) {
         const payload = new Uint8Array(size).fill(7);
+        const fills = fillsOf(size);
         for (const [name, take] of Object.entries(ways)) {
-          let total = 0;
-          while (world.host.send(payload, { transactionId: 5n })) total += 1;
-          const start = process.hrtime.bigint();
-          await take(world.channel, total);
-          const ns = Number(process.hrtime.bigint() - start) / total;
+          const ns = await measure(world, take, payload, fills);
           if (round >= 0) samples.add(name, size, ns);
+        }
+        for (const { label, loops } of rings) {
+          const ns = loops.receive(size, fills);
+          if (round >= 0) samples.add(`receive: ${label}`, size, ns);
         }
       }
     }
@@ -66,5 +88,5 @@ export async function receiveRows({ sizes, rounds }) {
     await world[Symbol.asyncDispose]();
   }
   if (sink < 0) console.error(sink);
-  return samples.rows();
+  return [...samples.rows(), ...missing.map(({ name, note }) => ({ name: `receive: ${name}`, note }))];
 }

@@ -4,7 +4,7 @@
 
 import { startHostProcess } from '../dist/host/index.js';
 import { openBus, openChannel } from '../dist/index.js';
-import { median } from './table.mjs';
+import { median } from './statistics.mjs';
 
 const count = 5000;
 

@@ -1,49 +1,69 @@
 // SPDX-License-Identifier: MIT
 //
-// Sending: one packet a call, many a call, and the awaited form. The ring is emptied outside the timed part.
+// Sending: one packet a call, many a call, and the awaited form; and the rings that C loops drive. The ring is emptied
+// outside the timed part.
+import { fillsOf, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
 
-const perRound = (size) => Math.max(32, Math.min(8192, Math.floor((1 << 20) / (size + 24))));
+/** Packets that fit into the ring with room to spare. */
+const perFill = (size) => Math.min(8192, Math.floor((2 << 20) / (size + 24) / 2));
+
+/** Packets of a batch: as many as the C loops take together. */
+const batchOf = (size) => Math.min(256, Math.max(1, Math.floor(16384 / size)));
 
 const ways = {
-  'send: trySend, one a call': (channel, payload, total) => {
-    for (let i = 0; i < total; i++) if (!channel.trySend(payload)) throw new Error('the ring filled too early');
-  },
-  'send: trySendMany of 64': (channel, payload, total) => {
-    const many = new Array(64).fill(payload);
-    for (let i = 0; i < total; i += 64) {
-      const list = total - i < 64 ? many.slice(0, total - i) : many;
+  'send: trySendMany': (channel, payload, total) => {
+    const batch = batchOf(payload.length);
+    const many = new Array(batch).fill(payload);
+    for (let i = 0; i < total; i += batch) {
+      const list = total - i < batch ? many.slice(0, total - i) : many;
       if (channel.trySendMany(list) !== list.length) throw new Error('the ring filled too early');
     }
+  },
+  'send: trySend, one a call': (channel, payload, total) => {
+    for (let i = 0; i < total; i++) if (!channel.trySend(payload)) throw new Error('the ring filled too early');
   },
   'send: await send()': async (channel, payload, total) => {
     for (let i = 0; i < total; i++) await channel.send(payload);
   },
 };
 
+/** Nanoseconds per packet of one way; the host takes what was sent outside the timed part. */
+async function measure(world, give, payload, fills) {
+  const total = perFill(payload.length);
+  let nanoseconds = 0n;
+  for (let fill = 0; fill < fills; fill++) {
+    const start = process.hrtime.bigint();
+    await give(world.channel, payload, total);
+    nanoseconds += process.hrtime.bigint() - start;
+    await world.taken(total);
+  }
+  return Number(nanoseconds) / (total * fills);
+}
+
 /** Rows of ns per packet by payload size. */
-export async function sendRows({ sizes, rounds }) {
+export async function sendRows({ sizes, rounds, fetch }) {
   const samples = new Samples();
+  const { rings, missing } = await ringLoops({ fetch });
   const world = await openWorld();
-  let target = 0;
   try {
     for (let round = -1; round < rounds; round++) {
       for (const size of sizes) {
         const payload = new Uint8Array(size).fill(7);
-        const total = perRound(size);
+        const fills = fillsOf(size);
         for (const [name, give] of Object.entries(ways)) {
-          const start = process.hrtime.bigint();
-          await give(world.channel, payload, total);
-          const ns = Number(process.hrtime.bigint() - start) / total;
-          target += total;
-          await world.taken(target);
+          const ns = await measure(world, give, payload, fills);
           if (round >= 0) samples.add(name, size, ns);
+        }
+        for (const { label, loops } of rings) {
+          const ns = loops.send(size, fills);
+          if (round >= 0) samples.add(`send: ${label}`, size, ns);
         }
       }
     }
   } finally {
     await world[Symbol.asyncDispose]();
   }
-  return samples.rows();
+  return [...samples.rows(), ...missing.map(({ name, note }) => ({ name: `send: ${name}`, note }))];
 }

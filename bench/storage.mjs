@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { startHostProcess } from '../dist/host/index.js';
 import { openBus, openChannel, openStorage } from '../dist/index.js';
-import { median } from './table.mjs';
+import { median } from './statistics.mjs';
 
 const kib = 1024;
 const diskBytes = 64 * kib * kib;

@@ -12,6 +12,7 @@ const classGuid = '6f9c2d4e-7b1a-4c58-9e35-a1b0c2d3e4f5';
 export async function openWorld() {
   let hostChannel;
   let count = 0;
+  let target = 0;
   let waiter;
   const provider = {
     name: 'bench',
@@ -20,8 +21,8 @@ export async function openWorld() {
     onOpen(channel) {
       hostChannel = channel;
       return {
-        onPacket() {
-          count += 1;
+        onBatch(batch) {
+          count += batch.length;
           if (waiter && count >= waiter.target) waiter.resolve();
         },
       };
@@ -29,17 +30,18 @@ export async function openWorld() {
   };
   const simulated = await SimulatedHost.start({ devices: [provider], bound: true });
   const bus = openBus({ root: simulated.root });
-  const channel = await openChannel(bus.devices()[0], { arenaBytes: 64 * 1024 });
+  const channel = await openChannel(bus.devices()[0]);
   return {
     channel,
     host: hostChannel,
-    /** Resolves when the host has taken `target` packets since the start. */
-    taken: (target) =>
-      count >= target
-        ? Promise.resolve()
-        : new Promise((resolve) => {
-            waiter = { target, resolve };
-          }),
+    /** Resolves when the host has taken `packets` more than it had the last time. */
+    async taken(packets) {
+      target += packets;
+      if (count >= target) return;
+      await new Promise((resolve) => {
+        waiter = { target, resolve };
+      });
+    },
     async [Symbol.asyncDispose]() {
       await channel.close();
       await bus.close();

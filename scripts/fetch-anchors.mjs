@@ -87,7 +87,7 @@ export function anchor(which, { fetch = true } = {}) {
   if (!find()) {
     if (!hasApt()) throw new Error('not installed, and there is no apt to fetch it with');
     fs.mkdirSync(anchors, { recursive: true });
-    console.log(`fetching ${which === 'kernel' ? KERNEL_SOURCE : 'libdpdk-dev'} into ${anchors}, once`);
+    console.error(`fetching ${which === 'kernel' ? KERNEL_SOURCE : 'libdpdk-dev'} into ${anchors}, once`);
     provide();
   }
   return describe(find());

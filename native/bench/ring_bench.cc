@@ -8,9 +8,6 @@
 // ns is the median of the rounds (21), best the quickest one: on a machine with other work to do
 // only that is steady. --double maps the data area twice in a row. Run by the bench.
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -21,9 +18,9 @@
 #include <string_view>
 #include <vector>
 
-#include "../core/ring_control_unsafe.h"
 #include "../core/ring_reader.h"
 #include "../core/ring_writer.h"
+#include "mapped_ring.h"
 
 namespace {
 
@@ -32,28 +29,9 @@ using vmbus::core::RingReader;
 using vmbus::core::RingWriter;
 using Clock = std::chrono::steady_clock;
 
-constexpr uint32_t kPage = 4096;
-constexpr uint32_t kData = (2u << 20) - kPage;
 constexpr uint32_t kBatchPackets = 256;
 constexpr uint32_t kBatchBytes = 8192;  // with the ring bytes read, well within a first-level cache
 constexpr std::array<uint32_t, 6> kSizes{16, 64, 256, 1024, 4096, 16384};
-
-// A 2 MiB ring in shared memory, its data pages mapped once or twice in a row.
-RingMemory MapRing(bool doubled) {
-  const int fd = memfd_create("ring", MFD_CLOEXEC);
-  if (fd < 0 || ftruncate(fd, kPage + kData) != 0) std::abort();
-  constexpr size_t kSpace = kPage + 2 * size_t{kData};
-  void* space = mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  auto* base = static_cast<std::byte*>(space);
-  constexpr int kAccess = PROT_READ | PROT_WRITE;
-  constexpr int kFixed = MAP_SHARED | MAP_FIXED | MAP_POPULATE;
-  mmap(base, kPage + kData, kAccess, kFixed, fd, 0);
-  if (doubled) mmap(base + kPage + kData, kData, kAccess, kFixed, fd, kPage);
-  close(fd);
-  const RingMemory ring{base, base + kPage, kData, doubled};
-  vmbus::core::ResetRing(ring);
-  return ring;
-}
 
 struct Sample {
   uint64_t packets = 0;
@@ -161,7 +139,7 @@ int main(int argc, char** argv) {
       rounds = std::max(1, std::atoi(argv[i]));
     }
   }
-  const RingMemory ring = MapRing(doubled);
+  const RingMemory ring = vmbus::bench::MapRing(doubled);
   for (const uint32_t bytes : kSizes) Measure(ring, bytes, rounds);
   return 0;
 }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+//
+// The parts of the bench by name. Each is loaded when it is wanted, and answers rows.
+
+export const parts = {
+  core: { load: async () => (await import('./core.mjs')).coreRows },
+  receive: { load: async () => (await import('./receive.mjs')).receiveRows },
+  send: { load: async () => (await import('./send.mjs')).sendRows },
+  net: { load: async () => (await import('./net.mjs')).netRows },
+  storage: { load: async () => (await import('./storage.mjs')).storageRows },
+  roundtrip: { load: async () => (await import('./roundtrip.mjs')).roundTripRows },
+};
