@@ -15,8 +15,6 @@ export interface Bound {
   unit: string;
 }
 
-export declare const ratios: readonly Promised[];
-export declare const limits: readonly Bound[];
 export declare function judge(
   rows: readonly Row[],
   wanted?: { promises?: readonly Promised[]; bounds?: readonly Bound[] },

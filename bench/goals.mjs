@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// What the channel promises, as ratios between rows of one run (higher = faster than the other) and as limits, and whether a
-// run keeps it: within 5 % of the figure.
+// Whether a run keeps what is promised: ratios within 5 % of the figure, limits as they stand.
+import { limits, ratios } from './promises.mjs';
 import { ratio } from './statistics.mjs';
 
 const tolerance = 0.05;
-export const anchorA = 'A: DPDK in a C loop';
-export const anchorB = 'B: kernel tree in a C loop';
-export const ownCore = 'C++ core in a C++ loop';
-const sizes = [64, 1024, 4096, 16384];
-const bySize = (...figures) => Object.fromEntries(figures.map((figure, i) => [sizes[i], figure]));
-
-/** `least` has the promised ratio by key of the row: a payload size, or a figure's name. */
-export const ratios = [
-  { row: 'receive: drain(visitor)', against: `receive: ${anchorA}`, least: bySize(1.7, 1, 0.95, 0.9) },
-  { row: 'receive: drain(visitor)', against: `receive: ${anchorB}`, least: bySize(0.85, 0.7, 0.88, 0.88) },
-  { row: 'send: trySendMany', against: `send: ${anchorA}`, least: bySize(4, 1.5, 1.05, 1) },
-  { row: 'receive: batches()', against: `receive: ${anchorA}`, least: bySize(1.5, 0.9, 0.8, 0.7) },
-  { row: 'receive: batches(), a view each', against: `receive: ${anchorA}`, least: bySize(0.3, 0.3, 0.45, 0.5) },
-  { row: 'receive: for await (packet)', against: `receive: ${anchorA}`, least: bySize(0.15, 0.2, 0.38, 0.5) },
-  { row: 'two threads: drain(visitor)', against: `two threads: ${anchorA}`, least: bySize(3, 1.5, 1, 1) },
-  { row: `receive: ${ownCore}`, against: `receive: ${anchorB}`, least: bySize(1, 1, 1, 1) },
-  { row: `send: ${ownCore}`, against: `send: ${anchorB}`, least: bySize(1, 1, 1, 1) },
-];
-
-/** `most` has the largest figure that keeps the promise. Nothing is added to it: it is a bound already. */
-export const limits = [];
-
 const figureOf = (row, key) => row.bySize?.[key] ?? row.values?.[key];
 const roundsOf = (row, key) => row.rounds?.[key] ?? [figureOf(row, key)];
 

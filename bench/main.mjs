@@ -53,7 +53,7 @@ function earlierResult() {
 const names = chosenParts();
 const earlier = earlierResult();
 const rounds = values.quick ? 3 : Math.max(1, Number(values.rounds) || 11);
-const options = { sizes, rounds, fetch: values['fetch-anchors'] };
+const options = { sizes, rounds, quick: values.quick, fetch: values['fetch-anchors'] };
 const machine = {
   node: process.version,
   arch: process.arch,

@@ -8,7 +8,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { anchor } from '../scripts/fetch-anchors.mjs';
 import { BuildFailure, NativeBuild } from '../scripts/native/build.mjs';
-import { anchorA, anchorB, ownCore } from './goals.mjs';
+import { anchorA, anchorB, ownCore } from './promises.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const require = createRequire(import.meta.url);
@@ -62,6 +62,9 @@ async function loadAll(fetch) {
 
 /** How often a 2 MiB ring is filled for one figure: it is emptied in a fraction of a millisecond. */
 export const fillsOf = (size) => Math.max(2, Math.ceil((4096 * (size + 24)) / (2 << 20)));
+
+/** Packets of a batch, as the C++ loops take them. */
+export const batchOf = (size) => Math.min(256, Math.max(1, Math.floor(16384 / size)));
 
 let loaded;
 

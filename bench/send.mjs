@@ -2,15 +2,12 @@
 //
 // Sending: one packet a call, many a call, and the awaited form; and the rings that C loops drive. The ring is emptied
 // outside the timed part.
-import { fillsOf, ringLoops } from './ring-loops.mjs';
+import { batchOf, fillsOf, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
 
 /** Packets that fit into the ring with room to spare. */
 const perFill = (size) => Math.min(8192, Math.floor((2 << 20) / (size + 24) / 2));
-
-/** Packets of a batch: as many as the C loops take together. */
-const batchOf = (size) => Math.min(256, Math.max(1, Math.floor(16384 / size)));
 
 const ways = {
   'send: trySendMany': (channel, payload, total) => {

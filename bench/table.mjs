@@ -3,7 +3,7 @@
 // The result as text: a row per way of moving packets with a column per payload size, and a row per promise.
 
 const unitOf = (row) => row.unit ?? 'ns/packet';
-const number = (value) => Number(value).toLocaleString('en', { maximumFractionDigits: 1 });
+const number = (value) => Number(value).toLocaleString('en', { maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1 });
 
 /** The half of the rounds in the middle, as a part of their median: 0.1 = within 10 %. */
 function unrest(row, key) {

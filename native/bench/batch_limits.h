@@ -16,7 +16,8 @@ inline constexpr uint32_t kBatchBytes = 16384;
 inline constexpr uint16_t kInBand = 6;
 inline constexpr uint32_t kDescriptorBytes = 16;
 
-// Type, length, transaction id and first payload bytes of a packet that was copied with its descriptor.
+// Type, length, transaction id and first payload bytes of a packet that was copied with its
+// descriptor.
 inline uint64_t LookAt(const std::byte* packet, uint32_t bytes) {
   uint16_t type;
   uint64_t id;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Our own ring behind the face that ring_loops.h drives. Published once per batch, as the channel does.
+// Our own ring behind the face that ring_loops.h drives. Published once per batch, as the channel
+// does.
 
 #ifndef VMBUS_BENCH_FACE_CORE_H_
 #define VMBUS_BENCH_FACE_CORE_H_

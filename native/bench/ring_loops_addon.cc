@@ -41,7 +41,8 @@ napi_value Number(napi_env env, double value) {
 
 napi_value Receive(napi_env env, napi_callback_info info) {
   const auto [bytes, fills, a, b] = Arguments(env, info);
-  return Number(env, TheLoops().Receive(static_cast<uint32_t>(bytes), static_cast<uint32_t>(fills)));
+  return Number(env,
+                TheLoops().Receive(static_cast<uint32_t>(bytes), static_cast<uint32_t>(fills)));
 }
 
 napi_value Send(napi_env env, napi_callback_info info) {
@@ -51,9 +52,9 @@ napi_value Send(napi_env env, napi_callback_info info) {
 
 napi_value Transfer(napi_env env, napi_callback_info info) {
   const auto [bytes, packets, producer, consumer] = Arguments(env, info);
-  return Number(env, TheLoops().Transfer(
-                         static_cast<uint32_t>(bytes), static_cast<uint64_t>(packets),
-                         static_cast<int>(producer), static_cast<int>(consumer)));
+  return Number(env,
+                TheLoops().Transfer(static_cast<uint32_t>(bytes), static_cast<uint64_t>(packets),
+                                    static_cast<int>(producer), static_cast<int>(consumer)));
 }
 
 napi_value PinThread(napi_env env, napi_callback_info info) {
