@@ -6,12 +6,12 @@ import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
 
 let sink = 0;
+const visit = (arena, offset, length, type, idLow) => {
+  sink += arena[offset] + length + type + idLow;
+};
 
 const ways = {
   'receive: drain(visitor)': async (channel, total) => {
-    const visit = (arena, offset, length, type, idLow) => {
-      sink += arena[offset] + length + type + idLow;
-    };
     for (let seen = 0; seen < total; ) {
       const n = channel.drain(visit);
       if (n === 0) await channel.readable();

@@ -2,6 +2,8 @@
 //
 // The bench's result as --json writes it: vmbus.bench/1.
 
+import type { BudgetLine } from './budget.d.mts';
+
 /** Figures by payload size or by name, and those of every round; or a note why there are none. */
 export interface Row {
   name: string;
@@ -31,6 +33,7 @@ export interface Machine {
   arch: string;
   cpus: number;
   model: string;
+  date: string;
 }
 
 export interface Result {
@@ -39,4 +42,5 @@ export interface Result {
   rounds: number;
   rows: Row[];
   goals: Verdict[];
+  budget: BudgetLine[];
 }

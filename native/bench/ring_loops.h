@@ -9,7 +9,6 @@
 #ifndef VMBUS_BENCH_RING_LOOPS_H_
 #define VMBUS_BENCH_RING_LOOPS_H_
 
-#include <immintrin.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -22,6 +21,15 @@
 #include "mapped_ring.h"
 
 namespace vmbus::bench {
+
+// A turn of a loop that waits for another processor.
+inline void Relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 // Keeps the calling thread on one processor; -1: any of them.
 inline void Pin(int cpu) {
@@ -65,7 +73,7 @@ class RingLoops {
     const auto start = Clock::now();
     for (uint64_t taken = 0; taken < packets;) {
       const uint32_t count = consumer_.Take(arena_, largest_, used_);
-      if (count == 0) _mm_pause();
+      if (count == 0) Relax();
       taken += count;
     }
     const Nanoseconds time = Clock::now() - start;
@@ -109,7 +117,7 @@ class RingLoops {
       sent += 1;
     }
     signals_ += producer_.Publish();
-    if (sent == 0) _mm_pause();
+    if (sent == 0) Relax();
     return sent;
   }
 

@@ -3,6 +3,7 @@
 // The figures that the bench promises: medians, ratios of rounds, verdicts, and changes against an earlier result.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { budget } from '../../bench/budget.mjs';
 import { changes } from '../../bench/compare.mjs';
 import { judge } from '../../bench/goals.mjs';
 import { median, ratio, spread } from '../../bench/statistics.mjs';
@@ -50,6 +51,26 @@ describe('verdicts', () => {
     const verdict = (bytes: number) => judge([{ name: 'heap', values: { bytes } }], { promises: [], bounds })[0]?.met;
     assert.equal(verdict(0), true);
     assert.equal(verdict(0.01), false);
+  });
+});
+
+describe('budget of a packet', () => {
+  const of = [
+    { step: 'first', row: 'core', over: null },
+    { step: 'second', row: 'drain', over: 'core' },
+    { step: 'third', row: 'not measured', over: 'drain' },
+  ];
+
+  it('is what a row adds to the one below it, round by round', () => {
+    const rows = [row('core', 64, [5, 50, 6]), row('drain', 64, [8, 53, 9])];
+    assert.deepEqual(budget(rows, { of }), [
+      { step: 'first', bySize: { 64: { median: 6, low: 5, high: 50 } } },
+      { step: 'second', bySize: { 64: { median: 3, low: 3, high: 3 } } },
+    ]);
+  });
+
+  it('leaves a step out whose lower row was not measured', () => {
+    assert.deepEqual(budget([row('drain', 64, [8])], { of }), []);
   });
 });
 
