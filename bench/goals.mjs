@@ -15,14 +15,13 @@ function judgeRatio({ row: name, against, least }, rows) {
   return Object.entries(least)
     .filter(([key]) => figureOf(ours, key) !== undefined && figureOf(theirs, key) !== undefined)
     .map(([key, goal]) => {
-      const { median, low, high } = ratio(roundsOf(theirs, key), roundsOf(ours, key));
+      const { median, ...others } = ratio(roundsOf(theirs, key), roundsOf(ours, key));
       return {
         name,
         against,
         key,
         figure: median,
-        low,
-        high,
+        ...others,
         goal,
         kind: 'least',
         met: median >= goal * (1 - tolerance),

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: MIT
 //
 // Receiving: drain with a visitor, batches, a view per packet, a packet object per step; and the rings that C loops drive.
-import { fillsOf, ringLoops } from './ring-loops.mjs';
+import { batchBytes, fillsOf, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
 
+// A small integer always: a larger number would be an object for each packet.
 let sink = 0;
 const visit = (arena, offset, length, type, idLow) => {
-  sink += arena[offset] + length + type + idLow;
+  sink = (sink + arena[offset] + length + type + idLow) | 0;
 };
 
+async function drain(channel, total) {
+  for (let seen = 0; seen < total; ) {
+    const n = channel.drain(visit);
+    if (n === 0) await channel.readable();
+    seen += n;
+  }
+}
+
 const ways = {
-  'receive: drain(visitor)': async (channel, total) => {
-    for (let seen = 0; seen < total; ) {
-      const n = channel.drain(visit);
-      if (n === 0) await channel.readable();
-      seen += n;
-    }
-  },
+  'receive: drain(visitor)': drain,
   'receive: batches()': async (channel, total) => {
     let seen = 0;
     for await (const batch of channel.batches()) {
       for (let i = 0; i < batch.length; i++)
-        sink += batch.arena[batch.payloadOffset(i)] + batch.payloadLength(i) + batch.type(i) + batch.idLow(i);
+        sink =
+          (sink + batch.arena[batch.payloadOffset(i)] + batch.payloadLength(i) + batch.type(i) + batch.idLow(i)) | 0;
       seen += batch.length;
       if (seen >= total) break;
     }
@@ -32,7 +36,7 @@ const ways = {
     for await (const batch of channel.batches()) {
       for (let i = 0; i < batch.length; i++) {
         const view = batch.view(i);
-        sink += view[0] + view.length + batch.type(i) + batch.idLow(i);
+        sink = (sink + view[0] + view.length + batch.type(i) + batch.idLow(i)) | 0;
       }
       seen += batch.length;
       if (seen >= total) break;
@@ -41,7 +45,7 @@ const ways = {
   'receive: for await (packet)': async (channel, total) => {
     let seen = 0;
     for await (const packet of channel) {
-      sink += packet.payload[0] + packet.payload.length + packet.type + Number(packet.transactionId & 0xffn);
+      sink = (sink + packet.payload[0] + packet.payload.length + packet.type) | 0;
       seen += 1;
       if (seen >= total) break;
     }
@@ -68,7 +72,8 @@ async function measure({ channel, host }, take, payload, fills) {
 export async function receiveRows({ sizes, rounds, fetch }) {
   const samples = new Samples();
   const { rings, missing } = await ringLoops({ fetch });
-  const world = await openWorld();
+  const world = await openWorld({ arenaBytes: batchBytes });
+  const plain = await openWorld();
   try {
     for (let round = -1; round < rounds; round++) {
       for (const size of sizes) {
@@ -78,6 +83,8 @@ export async function receiveRows({ sizes, rounds, fetch }) {
           const ns = await measure(world, take, payload, fills);
           if (round >= 0) samples.add(name, size, ns);
         }
+        const ns = await measure(plain, drain, payload, fills);
+        if (round >= 0) samples.add('receive: drain(visitor), default sizes', size, ns);
         for (const { label, loops } of rings) {
           const ns = loops.receive(size, fills);
           if (round >= 0) samples.add(`receive: ${label}`, size, ns);
@@ -86,7 +93,8 @@ export async function receiveRows({ sizes, rounds, fetch }) {
     }
   } finally {
     await world[Symbol.asyncDispose]();
+    await plain[Symbol.asyncDispose]();
   }
-  if (sink < 0) console.error(sink);
+  if (sink === 1) console.error(sink);
   return [...samples.rows(), ...missing.map(({ name, note }) => ({ name: `receive: ${name}`, note }))];
 }

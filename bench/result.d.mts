@@ -22,6 +22,8 @@ export interface Verdict {
   figure: number;
   low: number;
   high: number;
+  /** Of ratios: the quickest rounds of both against each other. */
+  best?: number;
   goal: number;
   kind: 'least' | 'most';
   unit?: string;

@@ -63,8 +63,9 @@ async function loadAll(fetch) {
 /** How often a 2 MiB ring is filled for one figure: it is emptied in a fraction of a millisecond. */
 export const fillsOf = (size) => Math.max(2, Math.ceil((4096 * (size + 24)) / (2 << 20)));
 
-/** Packets of a batch, as the C++ loops take them. */
-export const batchOf = (size) => Math.min(256, Math.max(1, Math.floor(16384 / size)));
+/** What the C loops take together: at most so many bytes, and 256 packets. */
+export const batchBytes = 16 * 1024;
+export const batchOf = (size) => Math.min(256, Math.max(1, Math.floor(batchBytes / size)));
 
 let loaded;
 

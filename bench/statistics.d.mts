@@ -11,4 +11,4 @@ export interface Spread {
 export declare function quantile(numbers: readonly number[], q: number): number;
 export declare function median(numbers: readonly number[]): number;
 export declare function spread(numbers: readonly number[]): Spread;
-export declare function ratio(theirs: readonly number[], ours: readonly number[]): Spread;
+export declare function ratio(theirs: readonly number[], ours: readonly number[]): Spread & { best: number };

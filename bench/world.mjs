@@ -41,17 +41,17 @@ function makeDevice(ringBytes) {
 }
 
 /**
- * Opens so many devices.
+ * Opens so many devices; `options` are those of each channel.
  * @returns {Promise<AsyncDisposable & { ends: { channel: object, host: object, taken: (packets: number) => Promise<void> }[] }>}
  */
-export async function openWorlds({ devices, ringBytes }) {
+export async function openWorlds({ devices, ringBytes, options = {} }) {
   const made = Array.from({ length: devices }, () => makeDevice(ringBytes));
   const simulated = await SimulatedHost.start({ devices: made.map(({ provider }) => provider), bound: true });
   const bus = openBus({ root: simulated.root });
   const ends = [];
   for (const device of bus.devices()) {
     const known = new Set(made.filter(({ host }) => host !== null));
-    const channel = await openChannel(device);
+    const channel = await openChannel(device, options);
     const { host, taken } = made.find((one) => one.host !== null && !known.has(one));
     ends.push({ channel, host, taken });
   }
@@ -65,8 +65,8 @@ export async function openWorlds({ devices, ringBytes }) {
   };
 }
 
-/** One device with a ring of 2 MiB each way. */
-export async function openWorld() {
-  const worlds = await openWorlds({ devices: 1, ringBytes: 2 * 1024 * 1024 });
+/** One device with a ring of 2 MiB each way; `options` are those of its channel. */
+export async function openWorld(options = {}) {
+  const worlds = await openWorlds({ devices: 1, ringBytes: 2 * 1024 * 1024, options });
   return { ...worlds.ends[0], [Symbol.asyncDispose]: () => worlds[Symbol.asyncDispose]() };
 }

@@ -23,7 +23,11 @@ describe('statistics of rounds', () => {
   });
 
   it('compares round by round, so that what slows a round down for both changes nothing', () => {
-    assert.deepEqual(ratio([20, 200, 24], [10, 100, 12]), { median: 2, low: 2, high: 2 });
+    assert.deepEqual(ratio([20, 200, 24], [10, 100, 12]), { median: 2, low: 2, high: 2, best: 2 });
+  });
+
+  it('also compares the quickest rounds, wherever they were', () => {
+    assert.equal(ratio([30, 20, 90], [10, 30, 40]).best, 2);
   });
 });
 
