@@ -60,6 +60,9 @@ async function loadAll(fetch) {
   return { rings, missing };
 }
 
+/** Packets that a 2 MiB ring holds: a header page, and 24 bytes beside each payload; some bytes always stay free. */
+export const capacityOf = (size) => Math.floor(((2 << 20) - 4096 - 8) / (Math.ceil(size / 8) * 8 + 24));
+
 /** How often a 2 MiB ring is filled for one figure: it is emptied in a fraction of a millisecond. */
 export const fillsOf = (size) => Math.max(2, Math.ceil((4096 * (size + 24)) / (2 << 20)));
 
