@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Nanoseconds per packet and round trips per second, on this machine, now, next to two rings in C and to what was promised.
-//   node bench/main.mjs [--only PART,PART | --all] [--rounds N] [--quick] [--fetch-anchors]
+//   node bench/main.mjs [--only PART,PART] [--rounds N] [--quick] [--fetch-anchors]
 //     [--json] [--compare FILE] [--svg FILE] [--markdown FILE]
 // Receive: the ring is filled outside the timed part and drained in it. Send: the mirror. Medians of interleaved rounds.
 // docs/performance.md tells what each row is. --fetch-anchors fetches the rings in C into the cache; nothing is installed.
@@ -30,14 +30,12 @@ const { values } = parseArgs({
     compare: { type: 'string' },
     svg: { type: 'string' },
     markdown: { type: 'string' },
-    all: { type: 'boolean', default: false },
   },
 });
 
-/** Parts that were asked for, or all but those that take minutes. */
+/** Parts that were asked for, or all. */
 function chosenParts() {
-  const byDefault = Object.keys(parts).filter((name) => values.all || !parts[name].isLong);
-  const names = values.only?.split(',') ?? byDefault;
+  const names = values.only?.split(',') ?? Object.keys(parts);
   const unknown = names.find((name) => !(name in parts));
   if (unknown === undefined) return names;
   console.error(`no such part: ${unknown}; there are ${Object.keys(parts).join(', ')}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The parts of the bench by name. Each is loaded when it is wanted, and answers rows. Those that are long run when named.
+// The parts of the bench by name. Each is loaded when it is wanted, and answers rows.
 
 export const parts = {
   core: { load: async () => (await import('./core.mjs')).coreRows },
@@ -13,5 +13,5 @@ export const parts = {
   alternatives: { load: async () => (await import('./alternatives.mjs')).alternativeRows },
   channels: { load: async () => (await import('./channels.mjs')).channelRows },
   tree: { load: async () => (await import('./tree.mjs')).treeRows },
-  heap: { load: async () => (await import('./heap.mjs')).heapRows, isLong: true },
+  heap: { load: async () => (await import('./heap.mjs')).heapRows },
 };
