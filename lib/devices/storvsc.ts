@@ -52,7 +52,7 @@ const handshakeTimeoutMs = 5000;
  * @throws what {@link openChannel} throws; VmbusError ERR_VMBUS_SYSTEM (no huge pages), _PERMISSION, _UNSUPPORTED, _PROTOCOL,
  * _TIMEOUT, _NATIVE_LOAD; TypeError, RangeError for wrong options
  * @example
- * await using binding = await bindDevice(bus.device('scsi'));
+ * await using binding = await bindDevice(bus.device('scsi'), { accept: ['restored-disks-hang'] });
  * await using storage = await openStorage(bus.device('scsi'));
  * for (const disk of storage.disks()) console.log(disk.lun, disk.sizeBytes, await disk.read(0n, 512));
  * @category Devices

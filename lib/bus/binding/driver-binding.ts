@@ -8,15 +8,15 @@
 import { isMainThread } from 'node:worker_threads';
 
 import { checkFlag, checkInteger, checkLimits, checkOptionNames, checkText } from '../../check.js';
-import { invalidValue, VmbusError } from '../../errors.js';
+import { invalidType, invalidValue, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice } from '../check-arguments.js';
 import { type Remembered, rememberInterface, tooMuch } from '../interface/remember.js';
-import { kernelHazards } from '../kernel/known-kernels.js';
+import { kernelHazards, takingHazards } from '../kernel/known-kernels.js';
 import { boundDriver } from '../read/device-reader.js';
 import { requireWritable } from '../root.js';
 import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse, InterfaceState } from '../types.js';
-import { examine, hasOverride, type Request } from './examine.js';
+import { examine, harmOfTaking, hasOverride, type Request } from './examine.js';
 import { guard, unguard } from './exit-guard.js';
 import { carryBack, giveBack } from './give-back.js';
 import { HeldBinding } from './held-binding.js';
@@ -35,7 +35,7 @@ const longestRollbackMs = 24 * 60 * 60 * 1000;
 
 const nothingKept: Remembered = { state: null, warnings: [] };
 
-const optionNames = ['driver', 'dryRun', 'force', 'rollbackAfterMs', 'persist', 'signal'];
+const optionNames = ['driver', 'dryRun', 'force', 'accept', 'rollbackAfterMs', 'persist', 'signal'];
 
 /**
  * Binds a device to `uio_hv_generic` (or another driver) until the binding is disposed or the process ends.
@@ -70,11 +70,19 @@ function checkRequest(device: Pick<Device, 'root' | 'id'>, options: BindOptions)
   checkLimits({ signal: options.signal });
   checkText(options.driver, 'options.driver');
   for (const name of ['dryRun', 'force', 'persist'] as const) checkFlag(options[name], `options.${name}`);
-  const { driver = uioDriver, rollbackAfterMs } = options;
+  const { driver = uioDriver, rollbackAfterMs, accept = [] } = options;
+  checkAccepted(accept);
   if (!driverName.test(driver)) throw invalidValue('options.driver', 'must be the name of a kernel driver', driver);
   if (rollbackAfterMs !== undefined) checkInteger(rollbackAfterMs, 'options.rollbackAfterMs', 100, longestRollbackMs);
   // A copy: what was checked stays as it was, whatever the script does to its object meanwhile.
-  return { root, id, driver, options: { ...options } };
+  return { root, id, driver, options: { ...options, accept: [...accept] } };
+}
+
+function checkAccepted(accept: unknown): void {
+  if (!Array.isArray(accept)) throw invalidType('options.accept', 'an array of ids of hazards', accept);
+  for (const id of accept)
+    if (!takingHazards.includes(id))
+      throw invalidValue('options.accept', `must be ids of hazards: ${takingHazards.join(', ')}`, id);
 }
 
 function planFor({ driver }: Request, current: Device): Step[] {
@@ -194,8 +202,9 @@ interface Taking {
 }
 
 function held(request: Request, current: Device, { steps, uses, kept, record }: Taking): HeldBinding {
-  const warnings =
+  const onOpening =
     request.driver === uioDriver ? kernelHazards(request.root).filter((hazard) => hazard.when === 'open') : [];
+  const warnings = [...harmOfTaking(current, request.driver), ...onOpening];
   return new HeldBinding(
     request.root,
     {

@@ -7,11 +7,13 @@ import { existsSync } from 'node:fs';
 
 import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
+import { type KernelHazard, kernelHazards } from '../kernel/known-kernels.js';
 import { deviceIds, readDevice } from '../read/device-reader.js';
+import { rootKind } from '../root.js';
 import type { BindOptions, Device, DeviceUse } from '../types.js';
 import { deviceUses } from '../use/device-use.js';
 import { deviceGone, moduleMissing } from './bind-refusal.js';
-import { driverFolder, uioDriver } from './plan.js';
+import { driverFolder, storageDriver, uioDriver } from './plan.js';
 
 /** A request with its defaults, checked. */
 export interface Request {
@@ -44,7 +46,25 @@ export function examine({ root, id, driver, options }: Request): {
   const uses = deviceUses(current);
   const standing = options.force === true ? uses.filter((use) => !use.forceable) : uses;
   if (standing.length > 0) throw inUse(current, standing);
+  const harm = harmOfTaking(current, driver).find(({ id }) => options.accept?.includes(id) !== true);
+  if (harm !== undefined) throw harmful(current, harm);
   return { current, uses };
+}
+
+/** What comes of it when the device's own driver has it again. */
+export function harmOfTaking(device: Device, driver: string): readonly KernelHazard[] {
+  // A simulated kernel has no drivers that could lose anything.
+  const isReal = rootKind(device.root) === 'guest';
+  if (!isReal || driver !== uioDriver || device.driver !== storageDriver) return [];
+  return kernelHazards(device.root).filter(({ when }) => when === 'storage');
+}
+
+function harmful(device: Device, { id, explanation }: KernelHazard): VmbusError {
+  return new VmbusError('ERR_VMBUS_UNSUPPORTED', `${device.class.name} ${device.id} is not taken: ${explanation}`, {
+    device: device.id,
+    hint: `for a controller whose disks nobody needs before the next reboot: --accept ${id}, or { accept: ['${id}'] }`,
+    facts: { hazard: id },
+  });
 }
 
 /** Adding an id makes the driver take every device of the class that has none, within the very write. */

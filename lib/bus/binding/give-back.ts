@@ -18,7 +18,7 @@ import { rootKind } from '../root.js';
 import type { BindingRecord, Device, RestoreOptions, RestoreResult } from '../types.js';
 import { uioHolders } from '../use/device-use.js';
 import { assumedSince } from './assumed-record.js';
-import { givingBackPlan, removingId, type Step, shownSteps, uioDriver } from './plan.js';
+import { givingBackPlan, removingId, type Step, shownSteps, storageDriver, uioDriver } from './plan.js';
 import { bootId } from './process-identity.js';
 import { findRecord, removeRecord } from './record.js';
 import { type Action, carryOut } from './steps.js';
@@ -127,12 +127,14 @@ function refuseWhileOpen(device: Device): void {
   );
 }
 
-/** Known harm of handing a device that was open through UIO to another driver. The ring files can be read once it was open. */
+/** Known harm of handing a device that UIO had to another driver. The ring files can be read once it was open. */
 function hazards(device: Device, steps: readonly Step[], options: RestoreOptions): string[] {
-  const toDriver = steps.some((step) => step.role === 'bind');
-  const wasOpen = device.uio !== null && device.in.readIndex !== null;
-  if (!toDriver || !wasOpen || rootKind(device.root) === 'simulated') return [];
-  const known = kernelHazards(device.root).filter((hazard) => hazard.when === 'restore');
+  const target = steps.find((step) => step.role === 'bind')?.driver;
+  if (target === undefined || device.uio === null || rootKind(device.root) === 'simulated') return [];
+  const wasOpen = device.in.readIndex !== null;
+  const all = kernelHazards(device.root);
+  const onStorage = target === storageDriver ? all.filter((hazard) => hazard.when === 'storage') : [];
+  const known = wasOpen ? all.filter((hazard) => hazard.when === 'restore') : [];
   const grave = known.find((hazard) => hazard.severity === 'refuse');
   if (grave && options.force !== true) {
     throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `${grave.explanation}`, {
@@ -141,7 +143,7 @@ function hazards(device: Device, steps: readonly Step[], options: RestoreOptions
       facts: { hazard: grave.id },
     });
   }
-  return known.map((hazard) => hazard.explanation);
+  return [...known, ...onStorage].map((hazard) => hazard.explanation);
 }
 
 function foreignDriver(device: Device, record: BindingRecord): string[] {

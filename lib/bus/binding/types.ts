@@ -17,6 +17,8 @@ export interface BindOptions {
   readonly dryRun?: boolean;
   /** Take a device that is in use, unless a use says that no force helps. */
   readonly force?: boolean;
+  /** Known harm that is taken on, by {@link KernelHazard} id: a device for which the kernel has such a hazard is refused else. */
+  readonly accept?: readonly string[];
   /** Give the device back by itself after so long, also if this process is stuck or gone, unless {@link DeviceBinding.keep} was called. */
   readonly rollbackAfterMs?: number;
   /** Leave the device bound when the process ends or the binding is disposed (`hv bind`). Default false. */

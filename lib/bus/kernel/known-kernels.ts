@@ -9,10 +9,13 @@ import { compareVersions, type KernelVersion, kernelVersion } from './kernel-ver
 
 /** Something a kernel does badly. */
 export interface KernelHazard {
-  /** `rescind-oops`, `rescind-zombie`, `map0-use-after-free`, `subchannel-oops`, `subchannel-interrupts`, `restore-after-open`. */
+  /**
+   * `rescind-oops`, `rescind-zombie`, `map0-use-after-free`, `subchannel-oops`, `subchannel-interrupts`, `restore-after-open`,
+   * `restored-disks-hang`.
+   */
   readonly id: string;
-  /** What one must do to run into it. */
-  readonly when: 'open' | 'subchannel' | 'restore';
+  /** What one must do to run into it; `storage`: take a disk controller that its driver is to have again. */
+  readonly when: 'open' | 'subchannel' | 'restore' | 'storage';
   /** Refused without `force`, or only told. */
   readonly severity: 'refuse' | 'warn';
   readonly explanation: string;
@@ -89,6 +92,15 @@ const entries: readonly Entry[] = [
       '(seen on 6.1, 6.12 and 7.3). Reboot when you can',
     ranges: 'all',
   },
+  {
+    id: 'restored-disks-hang',
+    when: 'storage',
+    severity: 'refuse',
+    explanation:
+      'once uio_hv_generic has had a disk controller, hv_storvsc loses completions on it until the next reboot: the kernel leaves ' +
+      'its channel in the mode of UIO, in which that driver does not look twice. Its disks then hang, sooner or later',
+    ranges: 'all',
+  },
 ];
 
 /**
@@ -96,6 +108,9 @@ const entries: readonly Entry[] = [
  * primary one at most. Source: uio_hv_generic.c, hv_uio_irqcontrol and its set_event.
  */
 const slowSubchannelsSignalled: readonly Range[] = [{ since: [6, 12, 69], before: [6, 13, 0] }, { since: [6, 17, 0] }];
+
+/** Ids of hazards for which a device is not taken unless they are accepted. */
+export const takingHazards: readonly string[] = entries.filter(({ when }) => when === 'storage').map(({ id }) => id);
 
 /** What is known against the kernel of a root; what can only be told by a version that is hidden is left out. */
 export function kernelHazards(root: string): readonly KernelHazard[] {

@@ -8,7 +8,7 @@ import type { DeviceBinding, InterfaceState } from '../../index.js';
 import { runChild } from '../child.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
-import { duration } from '../option-values.js';
+import { duration, names } from '../option-values.js';
 import { printPlan } from '../plan-text.js';
 import { examples } from '../program.js';
 import { loadBusSurface } from '../surface.js';
@@ -18,6 +18,7 @@ interface Options {
   readonly driver?: string;
   readonly dryRun?: boolean;
   readonly force?: boolean;
+  readonly accept?: readonly string[];
   readonly rollbackAfter?: number;
 }
 
@@ -29,6 +30,7 @@ export function define(command: Command, action: Action): void {
     .option('--driver <name>', 'the driver to bind to (default: uio_hv_generic)')
     .option('--dry-run', 'print what would be written, and write nothing')
     .option('--force', 'take a device that is in use: a mounted disk, an interface with an address')
+    .option('--accept <hazards>', 'take on known harm, by the name that the refusal told', names)
     .option('--rollback-after <time>', 'give it back by itself after so long: 90s, 2m', duration)
     .addHelpText(
       'after',
@@ -57,12 +59,13 @@ async function bind(context: Context, name: string, options: Options): Promise<n
   const { out, command, signal } = context;
   const { bindDevice } = await loadBusSurface();
   const device = (await context.bus()).device(name);
-  const { driver, dryRun = false, force = false, rollbackAfter: limitMs } = options;
+  const { driver, dryRun = false, force = false, accept = [], rollbackAfter: limitMs } = options;
   const lends = command.length > 0;
   const rollbackAfterMs = limitMs === undefined ? undefined : limitMs + (lends ? backstopMs : 0);
   const binding = await bindDevice(device, {
     dryRun,
     force,
+    accept,
     signal,
     persist: !lends,
     ...(driver === undefined ? {} : { driver }),

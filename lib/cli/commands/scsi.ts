@@ -19,11 +19,13 @@ const offset = (): Option =>
 export function define(command: Command, action: Action): void {
   command.addHelpText(
     'after',
-    '\nA controller must be lent to user space first (hv bind); one whose disks are in use is refused there. hv restore gives it\n' +
-      'back. Data go through huge pages: sysctl vm.nr_hugepages=4.\n' +
+    '\nA controller must be lent to user space first (hv bind); one whose disks are\n' +
+      'in use is refused there. Once it was lent, its disks may hang with the kernel\n' +
+      'until the next reboot: hv bind asks for --accept restored-disks-hang. Data go\n' +
+      'through huge pages: sysctl vm.nr_hugepages=4.\n' +
       examples([
         'hv scsi ls',
-        'hv bind scsi -- hv scsi read scsi --length 1M -o first.img',
+        'hv bind scsi --accept restored-disks-hang -- hv scsi read scsi -o copy.img',
         'hv scsi bench scsi --random --size 4K --depth 32',
       ]),
   );
