@@ -52,6 +52,7 @@ export const SUITES: readonly Suite[] = [
   { name: 'uio-rescind', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'storage', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'network', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
+  { name: 'storvsc', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'netvsc', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'network-queues', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
   { name: 'sockets', kernels: KERNEL_NAMES, boot: 'hosted', size: 'full' },
