@@ -4,6 +4,7 @@
 // daemon and what the host writes is read; and in its place, where we answer the host ourselves.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 
 import { kvp, netvsp } from '../../../dist/host/index.js';
@@ -87,12 +88,18 @@ describe('hv kvp beside the daemon', () => {
 describe('hv kvp in the place of the daemon', () => {
   let serving: GuestProcess;
   let said = '';
-  const serve = (): void => {
+  /** Resolves when it serves: to a request before that the kernel answers that it failed. */
+  const serve = async (): Promise<void> => {
     serving = world.machine.start('cd /app && exec node dist/cli/main.js kvp serve --wait --set-ip networkd');
-    for (const stream of [serving.stdout, serving.stderr])
+    const { stdout, stderr } = serving;
+    for (const stream of [stdout, stderr])
       stream.on('data', (chunk: Buffer) => {
         said += String(chunk);
       });
+    while (!said.includes('serving key-value pairs')) {
+      const isOver = await Promise.race([once(stderr, 'data').then(() => false), serving.ended.then(() => true)]);
+      assert.equal(isOver, false, said);
+    }
   };
 
   it('names the daemon that has the service', async () => {
@@ -105,7 +112,7 @@ describe('hv kvp in the place of the daemon', () => {
     await pairs.set('before', 'the daemon', { pool: 'guest', ...patient });
     daemon.kill('SIGTERM');
     await daemon.ended;
-    serve();
+    await serve();
     assert.equal(await pairs.get('before', { pool: 'guest', ...patient }), 'the daemon');
   });
 
