@@ -33,7 +33,7 @@ const accept = '--accept restored-disks-hang';
 /** A disk that keeps its readers waiting when told to. */
 class HeldDisk {
   readonly #disk = memoryDisk({ sizeBytes: 8 * mebibyte, content: new Uint8Array(8 * mebibyte).fill(0xa5) });
-  readonly #changed = new EventEmitter();
+  readonly #changed = new EventEmitter().setMaxListeners(0);
   readonly sizeBytes = this.#disk.sizeBytes;
   readonly blockBytes = this.#disk.blockBytes;
   readonly readonly = false;
