@@ -257,8 +257,24 @@ describe('a SCSI controller', () => {
 
   it('read 16 GiB ahead if it was asked to', async () => {
     const { storage } = await sceneOf(scsi({ disks: [memoryDisk({ sizeBytes: 2 ** 40 })] }));
-    const chunks = storage.disk().chunks({ chunkBytes: 64 * megabyte, ahead: 256 });
-    await assert.rejects(chunks.next(), { code: 'ERR_OUT_OF_RANGE', message: /at most 3 for such chunks/ });
+    for (const [chunkBytes, most] of [
+      [64 * megabyte, 3],
+      [3 * megabyte, 84],
+      [512, 256],
+    ] as const) {
+      const chunks = storage.disk().chunks({ chunkBytes, ahead: most + 1 });
+      await assert.rejects(chunks.next(), { code: 'ERR_OUT_OF_RANGE', message: new RegExp(`0 … ${most},`) });
+    }
+  });
+
+  it('would not read the largest chunks unless it was told how many ahead', async () => {
+    const { disk } = await filled(megabyte);
+    const { storage } = await sceneOf(scsi({ disks: [disk] }));
+    const chunk = await storage
+      .disk()
+      .chunks({ chunkBytes: 64 * megabyte })
+      .next();
+    assert.equal(chunk.value?.length, megabyte);
   });
 
   it('can be opened again and again, and leaves the node to others', async () => {

@@ -157,6 +157,12 @@ describe('hv on', () => {
   });
 });
 
+interface TakenShutdown {
+  readonly power: ReturnType<typeof shutdown>;
+  readonly command: Running;
+  readonly host: SimulatedHost;
+}
+
 describe('hv on shutdown --take-over', () => {
   const patient = { timeoutMs: 60_000 };
 
@@ -196,14 +202,19 @@ describe('hv on shutdown --take-over', () => {
     });
   });
 
+  it('refused without a word of why where the command could not be run', async () => {
+    const power = shutdown();
+    await using host = await SimulatedHost.start({ devices: [power] });
+    const command = start(['--root', host.root, 'on', 'shutdown', '--take-over', '--once', '--', '/nowhere/drain']);
+    await noted(command, /waiting for shutdown/);
+    assert.notEqual(await power.shutdown(patient), 0);
+    const { status, stderr } = await command.ended;
+    assert.equal(status, 1);
+    assert.match(stderr, /cannot run \/nowhere\/drain: there is no such program/);
+  });
+
   it('goes with no other event', async () => {
     const { status, stderr } = await run(['on', 'resume', '--take-over', '--', 'true']);
     assert.deepEqual([status, /shutdown alone/.test(stderr)], [2, true]);
   });
 });
-
-interface TakenShutdown {
-  readonly power: ReturnType<typeof shutdown>;
-  readonly command: Running;
-  readonly host: SimulatedHost;
-}

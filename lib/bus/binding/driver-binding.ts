@@ -12,7 +12,7 @@ import { invalidType, invalidValue, VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
 import { checkDevice } from '../check-arguments.js';
 import { type Remembered, rememberInterface, tooMuch } from '../interface/remember.js';
-import { kernelHazards, takingHazards } from '../kernel/known-kernels.js';
+import { acceptableHazards, kernelHazards } from '../kernel/known-kernels.js';
 import { boundDriver } from '../read/device-reader.js';
 import { requireWritable } from '../root.js';
 import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse, InterfaceState } from '../types.js';
@@ -81,8 +81,8 @@ function checkRequest(device: Pick<Device, 'root' | 'id'>, options: BindOptions)
 function checkAccepted(accept: unknown): void {
   if (!Array.isArray(accept)) throw invalidType('options.accept', 'an array of ids of hazards', accept);
   for (const id of accept)
-    if (!takingHazards.includes(id))
-      throw invalidValue('options.accept', `must be ids of hazards: ${takingHazards.join(', ')}`, id);
+    if (!acceptableHazards.includes(id))
+      throw invalidValue('options.accept', `must be ids of hazards: ${acceptableHazards.join(', ')}`, id);
 }
 
 function planFor({ driver }: Request, current: Device): Step[] {

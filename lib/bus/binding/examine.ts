@@ -7,13 +7,13 @@ import { existsSync } from 'node:fs';
 
 import { VmbusError } from '../../errors.js';
 import type { Guid } from '../../guid.js';
-import { type KernelHazard, kernelHazards } from '../kernel/known-kernels.js';
+import { type KernelHazard, takingHazards } from '../kernel/known-kernels.js';
 import { deviceIds, readDevice } from '../read/device-reader.js';
 import { rootKind } from '../root.js';
 import type { BindOptions, Device, DeviceUse } from '../types.js';
 import { deviceUses } from '../use/device-use.js';
 import { deviceGone, moduleMissing } from './bind-refusal.js';
-import { driverFolder, storageDriver, uioDriver } from './plan.js';
+import { driverFolder, uioDriver } from './plan.js';
 
 /** A request with its defaults, checked. */
 export interface Request {
@@ -54,9 +54,8 @@ export function examine({ root, id, driver, options }: Request): {
 /** What comes of it when the device's own driver has it again. */
 export function harmOfTaking(device: Device, driver: string): readonly KernelHazard[] {
   // A simulated kernel has no drivers that could lose anything.
-  const isReal = rootKind(device.root) === 'guest';
-  if (!isReal || driver !== uioDriver || device.driver !== storageDriver) return [];
-  return kernelHazards(device.root).filter(({ when }) => when === 'storage');
+  if (driver !== uioDriver || rootKind(device.root) === 'simulated') return [];
+  return takingHazards(device.root, device.driver);
 }
 
 function harmful(device: Device, { id, explanation }: KernelHazard): VmbusError {

@@ -12,13 +12,13 @@ import type { Answer } from '../interface/ask.js';
 import { hasInterfaces } from '../interface/ip-program.js';
 import { putBackInterface } from '../interface/put-back.js';
 import type { InterfaceState } from '../interface/types.js';
-import { kernelHazards } from '../kernel/known-kernels.js';
+import { kernelHazards, takingHazards } from '../kernel/known-kernels.js';
 import { boundDriver, readDevice } from '../read/device-reader.js';
 import { rootKind } from '../root.js';
 import type { BindingRecord, Device, RestoreOptions, RestoreResult } from '../types.js';
 import { uioHolders } from '../use/device-use.js';
 import { assumedSince } from './assumed-record.js';
-import { givingBackPlan, removingId, type Step, shownSteps, storageDriver, uioDriver } from './plan.js';
+import { givingBackPlan, removingId, type Step, shownSteps, uioDriver } from './plan.js';
 import { bootId } from './process-identity.js';
 import { findRecord, removeRecord } from './record.js';
 import { type Action, carryOut } from './steps.js';
@@ -132,9 +132,7 @@ function hazards(device: Device, steps: readonly Step[], options: RestoreOptions
   const target = steps.find((step) => step.role === 'bind')?.driver;
   if (target === undefined || device.uio === null || rootKind(device.root) === 'simulated') return [];
   const wasOpen = device.in.readIndex !== null;
-  const all = kernelHazards(device.root);
-  const onStorage = target === storageDriver ? all.filter((hazard) => hazard.when === 'storage') : [];
-  const known = wasOpen ? all.filter((hazard) => hazard.when === 'restore') : [];
+  const known = wasOpen ? kernelHazards(device.root).filter((hazard) => hazard.when === 'restore') : [];
   const grave = known.find((hazard) => hazard.severity === 'refuse');
   if (grave && options.force !== true) {
     throw new VmbusError('ERR_VMBUS_UNSUPPORTED', `${grave.explanation}`, {
@@ -143,7 +141,7 @@ function hazards(device: Device, steps: readonly Step[], options: RestoreOptions
       facts: { hazard: grave.id },
     });
   }
-  return [...known, ...onStorage].map((hazard) => hazard.explanation);
+  return [...known, ...takingHazards(device.root, target)].map((hazard) => hazard.explanation);
 }
 
 function foreignDriver(device: Device, record: BindingRecord): string[] {

@@ -10,8 +10,6 @@ import type { BindingRecord, Device, PlanStep } from '../types.js';
 
 /** The driver that opens a device to user space. */
 export const uioDriver = 'uio_hv_generic';
-/** The driver of disk controllers, SCSI and IDE. */
-export const storageDriver = 'hv_storvsc';
 
 /** A step, and how its errnos are to be read. */
 export interface Step extends PlanStep {

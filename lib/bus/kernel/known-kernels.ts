@@ -14,9 +14,11 @@ export interface KernelHazard {
    * `restored-disks-hang`.
    */
   readonly id: string;
-  /** What one must do to run into it; `storage`: take a disk controller that its driver is to have again. */
-  readonly when: 'open' | 'subchannel' | 'restore' | 'storage';
-  /** Refused without `force`, or only told. */
+  /** What one must do to run into it; `take`: take a device from a driver that is to have it again. */
+  readonly when: 'open' | 'subchannel' | 'restore' | 'take';
+  /** The driver; null where it is the same for all. */
+  readonly driver: string | null;
+  /** Refused without `force` (when taking: unless accepted by its id), or only told. */
   readonly severity: 'refuse' | 'warn';
   readonly explanation: string;
 }
@@ -29,7 +31,8 @@ interface Range {
   readonly before?: Version;
 }
 
-interface Entry extends KernelHazard {
+interface Entry extends Omit<KernelHazard, 'driver'> {
+  readonly driver?: string;
   /** `all` also where the version is hidden. */
   readonly ranges: readonly Range[] | 'all';
 }
@@ -94,7 +97,8 @@ const entries: readonly Entry[] = [
   },
   {
     id: 'restored-disks-hang',
-    when: 'storage',
+    when: 'take',
+    driver: 'hv_storvsc',
     severity: 'refuse',
     explanation:
       'once uio_hv_generic has had a disk controller, hv_storvsc loses completions on it until the next reboot: the kernel leaves ' +
@@ -109,15 +113,20 @@ const entries: readonly Entry[] = [
  */
 const slowSubchannelsSignalled: readonly Range[] = [{ since: [6, 12, 69], before: [6, 13, 0] }, { since: [6, 17, 0] }];
 
-/** Ids of hazards for which a device is not taken unless they are accepted. */
-export const takingHazards: readonly string[] = entries.filter(({ when }) => when === 'storage').map(({ id }) => id);
+/** Ids of hazards that can be accepted. */
+export const acceptableHazards: readonly string[] = entries.filter(({ when }) => when === 'take').map(({ id }) => id);
 
 /** What is known against the kernel of a root; what can only be told by a version that is hidden is left out. */
 export function kernelHazards(root: string): readonly KernelHazard[] {
   const { upstream } = kernelVersion(root);
   return entries
     .filter(({ ranges }) => ranges === 'all' || isIn(upstream, ranges))
-    .map(({ id, when, severity, explanation }) => ({ id, when, severity, explanation }));
+    .map(({ id, when, driver = null, severity, explanation }) => ({ id, when, driver, severity, explanation }));
+}
+
+/** What comes of it when this driver has a device again that uio_hv_generic had. */
+export function takingHazards(root: string, driver: string | null): readonly KernelHazard[] {
+  return kernelHazards(root).filter((hazard) => hazard.when === 'take' && hazard.driver === driver);
 }
 
 /** Subchannels of a UIO device may interrupt: only on kernels known to be good. Polled elsewhere. */

@@ -78,10 +78,12 @@ async function goDown({ out }: Context, { way }: ShutdownAsk, isThisSystem: bool
   if (status !== 0) throw new Error(`${program} ended with ${status ?? 'a signal'}: this system was not shut down`);
 }
 
-function print({ ask, answer, statusName, isOverdue }: ShutdownEvent, { out }: Context): void {
+function print({ ask, answer, statusName, isOverdue, error }: ShutdownEvent, { out }: Context): void {
   const { way, isForced, text } = ask;
-  if (out.json) out.record('vmbus.shutdown/1', { ...ask, answer, status: statusName, isOverdue });
+  const reason = error === undefined ? null : error instanceof Error ? error.message : String(error);
+  if (out.json) out.record('vmbus.shutdown/1', { ...ask, answer, status: statusName, isOverdue, reason });
   else {
+    if (reason !== null) out.note(`refused, for the command failed: ${harmless(reason)}`);
     const facts = [isForced ? 'forced' : '', text === '' ? '' : harmless(text)].filter(Boolean).join(': ');
     out.line(`${out.paint.bold(way)}  ${answer}${facts === '' ? '' : `  (${facts})`}`);
   }

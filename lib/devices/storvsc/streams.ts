@@ -17,7 +17,7 @@ export interface ChunkOptions extends StorageCallOptions {
   readonly end?: bigint | number;
   /** Bytes of a chunk, a multiple of the block; the last one may be shorter. Default 262144. */
   readonly chunkBytes?: number;
-  /** Chunks that are read before they are asked for. Default 4. */
+  /** Chunks that are read before they are asked for, 256 MiB at most. Default 4, or fewer of large ones. */
   readonly ahead?: number;
 }
 
@@ -38,13 +38,13 @@ const gatherBytes = 2 ** 20;
 /** Options are checked when the first chunk is asked for. */
 export async function* chunksOf(disk: StorageDisk, options: ChunkOptions): AsyncGenerator<Uint8Array, void, undefined> {
   checkOptionNames(options, ['start', 'end', 'chunkBytes', 'ahead', 'signal', 'timeoutMs']);
-  const { start = 0n, end = disk.sizeBytes, chunkBytes = defaultChunkBytes, ahead = 4, ...limits } = options;
+  const { start = 0n, end = disk.sizeBytes, chunkBytes = defaultChunkBytes, ...limits } = options;
   checkInteger(chunkBytes, 'options.chunkBytes', disk.blockBytes, mostChunkBytes);
-  checkInteger(ahead, 'options.ahead', 0, mostAhead);
   if (chunkBytes % disk.blockBytes !== 0)
     throw outOfRange('options.chunkBytes', `a multiple of the block of ${disk.blockBytes} bytes`, chunkBytes);
-  if (chunkBytes * (ahead + 1) > mostAheadBytes)
-    throw outOfRange('options.ahead', `at most ${mostAheadBytes / chunkBytes - 1} for such chunks`, ahead);
+  const most = Math.min(mostAhead, Math.floor(mostAheadBytes / chunkBytes) - 1);
+  const { ahead = Math.min(4, most) } = options;
+  checkInteger(ahead, 'options.ahead', 0, most);
   const last = BigInt(end);
   const coming: Promise<Uint8Array>[] = [];
   // Whoever stops in the middle does not wait for what was read ahead.

@@ -57,10 +57,10 @@ export function maskOf(prefix: number): number {
   return prefix === 0 ? 0 : (0xffff_ffff << (32 - prefix)) >>> 0;
 }
 
-/** Length of the prefix of a mask; null where it is none: its bits have gaps. */
-export function prefixOf(mask: number): number | null {
+/** Length of the prefix of a mask; 0 where it is none: without bits, or with gaps between them. */
+export function prefixOf(mask: number): number {
   const prefix = Math.clz32(~mask);
-  return maskOf(prefix) === mask ? prefix : null;
+  return maskOf(prefix) === mask ? prefix : 0;
 }
 
 /** Whether one station may have an address: it is none of "this network", of loopback, of a group, or of everybody. */

@@ -26,7 +26,7 @@ import type { StationAddress } from './station.js';
 import type { Waits } from './waits.js';
 
 const everybody = 0xffff_ffff;
-const usualPrefix = 24;
+const usualMask = 0xffff_ff00;
 
 /** What asking takes. */
 export interface DhcpClient {
@@ -51,18 +51,17 @@ export async function askForAddress(client: DhcpClient): Promise<StationAddress>
     ]),
   );
   if (typeOf(ack) !== DhcpType.ack) throw refusedError();
-  return { address: ack.yourAddress, prefix: prefixIn(ack) || usualPrefix, router: routerOf(ack) };
+  return { address: ack.yourAddress, prefix: prefixIn(ack), router: routerOf(ack) };
 }
 
-/** Null where the mask is none; where the network names none, the usual one. */
-function prefixIn({ options }: DhcpMessage): number | null {
-  const mask = addressOption(options, DhcpOption.subnetMask);
-  return mask === null ? usualPrefix : prefixOf(mask);
+/** 0 where the mask is none; the usual one where the network names none. */
+function prefixIn({ options }: DhcpMessage): number {
+  return prefixOf(addressOption(options, DhcpOption.subnetMask) ?? usualMask);
 }
 
 /** Whether an offer, or what holds one good, can be lived with. */
 function isUsable(message: DhcpMessage): boolean {
-  return typeOf(message) === DhcpType.nak || (isStationIpv4(message.yourAddress) && Boolean(prefixIn(message)));
+  return typeOf(message) === DhcpType.nak || (isStationIpv4(message.yourAddress) && prefixIn(message) > 0);
 }
 
 async function exchange(

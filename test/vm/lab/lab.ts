@@ -41,7 +41,7 @@ export async function prepareLab(
   const outerTree = await provisionKernel(OUTER_KERNEL, options);
   const isOuters = kernelName === OUTER_KERNEL && flavour === 'cloud';
   const tree = isOuters ? outerTree : await provisionKernel(kernelName, options, flavour);
-  const tools = (name: string): string[] => inTree(qemuTree, name);
+  const tools = (name: string): string[] => inTree(qemuTree, `bin/${name}`);
   const kernel = new Kernel(tree, tools);
   const { accepted, reason } = hyperVByKvm(qemuTree);
   note(`${accepted ? 'direct' : 'nested'}: ${reason}`);

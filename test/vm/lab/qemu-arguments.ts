@@ -120,6 +120,7 @@ const sharedMemory = (file: string, mebibytes: number): string[] => [
 
 /**
  * Runs a program of an unpacked tree with that tree's own loader and libraries; no chroot, no installation.
+ * @param program below /usr, such as `bin/qemu-img`
  * @param preload a shared object that is loaded before all others
  */
 export function inTree(tree: string, program: string, preload?: string): string[] {
@@ -128,12 +129,12 @@ export function inTree(tree: string, program: string, preload?: string): string[
     ...(preload === undefined ? [] : ['--preload', preload]),
     '--library-path',
     path.join(tree, 'usr/lib/x86_64-linux-gnu'),
-    path.join(tree, 'usr/bin', program),
+    path.join(tree, 'usr', program),
   ];
 }
 
 /** QEMU of an unpacked tree with the firmware it finds there. */
 export function qemuInTree(tree: string, preload?: string): string[] {
   const firmware = ['qemu', 'seabios'].flatMap((name) => ['-L', path.join(tree, 'usr/share', name)]);
-  return [...inTree(tree, 'qemu-system-x86_64', preload), ...firmware];
+  return [...inTree(tree, 'bin/qemu-system-x86_64', preload), ...firmware];
 }

@@ -11,18 +11,17 @@ import type { Disk } from '../../../../dist/host/index.js';
 import { labFolder } from '../../lab/cache.js';
 import type { KernelName } from '../../lab/kernel-names.js';
 import { provisionPackages } from '../../lab/provision.js';
+import { inTree } from '../../lab/qemu-arguments.js';
 
 /** Bytes of a file on an unmounted ext4. @throws with what e2fsck says, when there is anything wrong with it */
 export async function fileOfSoundExt4(kernel: KernelName, disk: Disk, file: string): Promise<Buffer> {
   const note = (text: string): void => console.log(`[lab] ${text}`);
   const { all } = await provisionPackages(['e2fsprogs'], kernel, { cache: labFolder(), refresh: false, note });
   const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-ext4-'));
-  const run = (program: string, ...words: readonly string[]): Buffer =>
-    execFileSync(
-      path.join(all, 'usr/lib64/ld-linux-x86-64.so.2'),
-      ['--library-path', path.join(all, 'usr/lib/x86_64-linux-gnu'), path.join(all, 'usr/sbin', program), ...words],
-      { maxBuffer: 2 ** 30, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+  const run = (program: string, ...words: readonly string[]): Buffer => {
+    const [loader = '', ...rest] = inTree(all, `sbin/${program}`);
+    return execFileSync(loader, [...rest, ...words], { maxBuffer: 2 ** 30, stdio: ['ignore', 'pipe', 'pipe'] });
+  };
   try {
     const image = path.join(folder, 'image');
     writeFileSync(image, await disk.read(0, disk.sizeBytes));
