@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
 import { Samples } from './samples.mjs';
+import { useSums, visit } from './visitor.mjs';
 import { openWorlds } from './world.mjs';
 
 const ringBytes = 64 * 1024;
@@ -12,11 +13,6 @@ const size = 64;
 /** Packets in one ring at a time, and how often they are sent for one figure. */
 const packets = 512;
 const turns = 40;
-// A small integer always: a larger number would be an object for each packet.
-let sink = 0;
-const visit = (arena, offset, length, type, idLow) => {
-  sink = (sink + arena[offset] + length + type + idLow) | 0;
-};
 
 /** The host sends to these channels outside the timed part; then all of it is received, wakes included. */
 async function receive(ends) {
@@ -67,6 +63,6 @@ export async function channelRows({ rounds }) {
   }
   for (let round = 0; round < Math.min(3, rounds); round++)
     memory.add('channels: an idle one beyond its ring', 'memory', idleBytes());
-  if (sink === 1) console.error(sink);
+  useSums();
   return [...samples.rows(), ...memory.rows()];
 }

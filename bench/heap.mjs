@@ -2,20 +2,14 @@
 //
 // What drain and batched send leave behind on the JavaScript heap: bytes per packet and collections over ten million packets of
 // 64 bytes. The other end is a thread with a heap of its own.
-import { once } from 'node:events';
 import { PerformanceObserver } from 'node:perf_hooks';
 import process from 'node:process';
-import { Worker } from 'node:worker_threads';
-import { openBus, openChannel } from '../dist/index.js';
+import { openFlood } from './flood.mjs';
 import { Samples } from './samples.mjs';
+import { useSums, visit } from './visitor.mjs';
 
 const size = 64;
 const batch = 256;
-// A small integer always: a larger number would be an object for each packet.
-let sink = 0;
-const visit = (arena, offset, length, type, idLow) => {
-  sink = (sink + arena[offset] + length + type + idLow) | 0;
-};
 
 /** In turns, so that what a loop itself takes is not counted once for each packet. */
 const ways = {
@@ -44,16 +38,13 @@ export async function heapRows({ quick }) {
   const collections = [];
   const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
   observer.observe({ entryTypes: ['gc'] });
-  const worker = new Worker(new URL('flood-worker.mjs', import.meta.url), { workerData: { cpu: -1 } });
-  const [{ root }] = await once(worker, 'message');
-  const bus = openBus({ root });
-  const channel = await openChannel(bus.devices()[0]);
+  const flood = await openFlood(-1);
   const many = new Array(batch).fill(new Uint8Array(size).fill(7));
   try {
     for (const [name, work] of Object.entries(ways)) {
       const run = async (count) => {
-        if (work === ways['heap: drain(visitor)']) worker.postMessage({ bytes: size, packets: count, batch });
-        return measure(() => work(channel, count, many), collections);
+        if (work === ways['heap: drain(visitor)']) flood.order(size, count, batch);
+        return measure(() => work(flood.channel, count, many), collections);
       };
       await run(batch * 4000); // until the loop is compiled
       const { grown, collected } = await run(packets);
@@ -62,12 +53,8 @@ export async function heapRows({ quick }) {
     }
   } finally {
     observer.disconnect();
-    await channel.close();
-    await bus.close();
-    const ended = once(worker, 'exit');
-    worker.postMessage(null);
-    await ended;
+    await flood[Symbol.asyncDispose]();
   }
-  if (sink === 1) console.error(sink);
+  useSums();
   return samples.rows();
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { cacheFolder } from '../scripts/debian-packages.mjs';
-import { nativeBuild } from './ring-loops.mjs';
+import { coreSources, nativeBuild } from './ring-loops.mjs';
 
 const version = '3';
 const folder = path.join(cacheFolder(), 'anchors/koffi');
@@ -33,10 +33,7 @@ export async function koffiRing({ fetch = false } = {}) {
   const koffi = createRequire(path.join(folder, 'index.js'))('koffi');
   const file = await nativeBuild.executable({
     name: 'call_ring.so',
-    sources: [
-      'native/bench/call_ring.cc',
-      ...['ring_reader', 'ring_writer', 'packet'].map((name) => `native/core/${name}.cc`),
-    ],
+    sources: ['native/bench/call_ring.cc', ...coreSources],
     flags: ['-O3', '-fPIC', '-shared', '-fvisibility=hidden'],
   });
   const library = koffi.load(file);

@@ -3,13 +3,11 @@
 // Receiving: drain with a visitor, batches, a view per packet, a packet object per step; and the rings that C loops drive.
 import { batchBytes, capacityOf, fillsOf, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
+import { useSums, visit } from './visitor.mjs';
 import { openWorld } from './world.mjs';
 
 // A small integer always: a larger number would be an object for each packet.
 let sink = 0;
-const visit = (arena, offset, length, type, idLow) => {
-  sink = (sink + arena[offset] + length + type + idLow) | 0;
-};
 
 async function drain(channel, total) {
   for (let seen = 0; seen < total; ) {
@@ -99,5 +97,6 @@ export async function receiveRows({ sizes, rounds, fetch }) {
     await plain[Symbol.asyncDispose]();
   }
   if (sink === 1) console.error(sink);
+  useSums();
   return [...samples.rows(), ...missing.map(({ name, note }) => ({ name: `receive: ${name}`, note }))];
 }

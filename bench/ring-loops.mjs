@@ -16,7 +16,8 @@ const require = createRequire(import.meta.url);
 /** Where the bench builds its programs. */
 export const nativeBuild = new NativeBuild({ root, folder: path.join(root, 'build-core') });
 
-const coreSources = ['ring_reader', 'ring_writer', 'packet'].map((name) => `native/core/${name}.cc`);
+/** The core's own code, for programs that are linked with it. */
+export const coreSources = ['ring_reader', 'ring_writer', 'packet'].map((name) => `native/core/${name}.cc`);
 
 /** Names of the rows, and the code behind them. */
 const faces = [

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { startHostProcess } from '../dist/host/index.js';
 import { openBus, openChannel } from '../dist/index.js';
-import { nativeBuild } from './ring-loops.mjs';
+import { coreSources, nativeBuild } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { quantile } from './statistics.mjs';
 
@@ -21,11 +21,10 @@ const osSources = [
 ];
 
 function buildClient() {
-  const core = ['packet', 'ring_reader', 'ring_writer'].map((name) => `native/core/${name}.cc`);
   const os = osSources.map((name) => `native/os/${name}.cc`);
   return nativeBuild.executable({
     name: 'echo_client',
-    sources: ['native/bench/echo_client.cc', ...core, ...os],
+    sources: ['native/bench/echo_client.cc', ...coreSources, ...os],
     flags: ['-O3'],
   });
 }

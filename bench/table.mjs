@@ -2,15 +2,17 @@
 //
 // The result as text: a row per way of moving packets with a column per payload size, and a row per promise.
 
+import { spread } from './statistics.mjs';
+
 const unitOf = (row) => row.unit ?? 'ns/packet';
 const number = (value) => Number(value).toLocaleString('en', { maximumFractionDigits: Math.abs(value) < 10 ? 2 : 1 });
 
 /** The half of the rounds in the middle, as a part of their median: 0.1 = within 10 %. */
 function unrest(row, key) {
-  const rounds = [...(row.rounds?.[key] ?? [])].sort((a, b) => a - b);
+  const rounds = row.rounds?.[key] ?? [];
   if (rounds.length < 3) return 0;
-  const at = (q) => rounds[Math.min(rounds.length - 1, Math.floor(rounds.length * q))];
-  return (at(0.75) - at(0.25)) / at(0.5);
+  const { median, low, high } = spread(rounds);
+  return (high - low) / median;
 }
 
 function printSized(rows, width) {

@@ -2,20 +2,14 @@
 //
 // Two threads on different processors: a producer as fast as it goes, and a consumer that drains. Ours: a simulated host in a
 // worker thread and drain(visitor) here; the others: the same with both ends in C.
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { openBus, openChannel } from '../dist/index.js';
+import { openFlood } from './flood.mjs';
 import { twoProcessors } from './processors.mjs';
 import { batchBytes, batchOf, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
+import { useSums, visit } from './visitor.mjs';
 
 const sizes = [64, 1024, 4096, 16384];
 const packetsOf = (size) => Math.max(2048, Math.min(100_000, Math.floor((32 << 20) / size)));
-// A small integer always: a larger number would be an object for each packet.
-let sink = 0;
-const visit = (arena, offset, length, type, idLow) => {
-  sink = (sink + arena[offset] + length + type + idLow) | 0;
-};
 
 /** Nanoseconds per packet, from the first one that arrives on. */
 async function receive(channel, packets) {
@@ -43,20 +37,9 @@ async function openFloods(cpu) {
   };
   const opened = [];
   for (const [name, options] of Object.entries(ways)) {
-    const worker = new Worker(new URL('flood-worker.mjs', import.meta.url), { workerData: { cpu } });
-    const [{ root }] = await once(worker, 'message');
-    const bus = openBus({ root });
-    opened.push({ name, worker, bus, channel: await openChannel(bus.devices()[0], options) });
+    opened.push({ name, flood: await openFlood(cpu, options) });
   }
   return opened;
-}
-
-async function close({ worker, bus, channel }) {
-  await channel.close();
-  await bus.close();
-  const ended = once(worker, 'exit');
-  worker.postMessage(null);
-  await ended;
 }
 
 /** Rows of ns per packet by payload size. */
@@ -70,10 +53,10 @@ export async function threadRows({ rounds, fetch }) {
     for (let round = -1; round < rounds; round++) {
       for (const size of sizes) {
         const packets = packetsOf(size);
-        for (const { name, worker, channel } of floods) {
+        for (const { name, flood } of floods) {
           rings[0]?.loops.pin(processors.consumer);
-          worker.postMessage({ bytes: size, packets, batch: batchOf(size) });
-          const ns = await receive(channel, packets);
+          flood.order(size, packets, batchOf(size));
+          const ns = await receive(flood.channel, packets);
           rings[0]?.loops.pin(-1);
           if (round >= 0) samples.add(name, size, ns);
         }
@@ -84,8 +67,8 @@ export async function threadRows({ rounds, fetch }) {
       }
     }
   } finally {
-    await Promise.all(floods.map(close));
+    await Promise.all(floods.map(({ flood }) => flood[Symbol.asyncDispose]()));
   }
-  if (sink === 1) console.error(sink);
+  useSums();
   return [...samples.rows(), ...missing.map(({ name, note }) => ({ name: `two threads: ${name}`, note }))];
 }
