@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Where the time of a packet goes: what each step adds, as differences between rows of one run, round by round.
-import { ownCore } from './promises.mjs';
+import { ownCore, sendAgain } from './promises.mjs';
 import { spread } from './statistics.mjs';
 
 /** `over` is the row without the step; null: the row is the first step itself. */
@@ -24,7 +24,9 @@ export const steps = [
     over: 'receive: batches()',
   },
   { step: 'send: frame and copy in C++', row: `send: ${ownCore}`, over: null },
-  { step: 'send: rows and payloads into the arena', row: 'send: trySendMany', over: `send: ${ownCore}` },
+  { step: 'send: a call for a batch that lies in the arena', row: sendAgain, over: `send: ${ownCore}` },
+  { step: 'send: a row for each packet', row: 'send: trySendArena', over: sendAgain },
+  { step: 'send: payloads into the arena', row: 'send: trySendMany', over: 'send: trySendArena' },
   { step: 'send: a call and a publish for each packet', row: 'send: trySend, one a call', over: 'send: trySendMany' },
   { step: 'send: a promise for each', row: 'send: await send()', over: 'send: trySend, one a call' },
 ];

@@ -16,7 +16,14 @@ const ways = {
   'heap: drain(visitor)': (channel, packets) => {
     for (let seen = 0; seen < packets; ) seen += channel.drain(visit);
   },
-  'heap: trySendMany': (channel, packets, many) => {
+  'heap: trySendArena': (channel, packets, { arena }) => {
+    for (let sent = 0; sent < packets; ) {
+      arena.clear();
+      for (let i = 0; i < batch; i++) arena.add(i * size, size, i);
+      sent += channel.trySendArena(arena);
+    }
+  },
+  'heap: trySendMany': (channel, packets, { many }) => {
     for (let sent = 0; sent < packets; ) sent += channel.trySendMany(many);
   },
 };
@@ -40,11 +47,12 @@ export async function heapRows({ quick }) {
   observer.observe({ entryTypes: ['gc'] });
   const flood = await openFlood(-1);
   const many = new Array(batch).fill(new Uint8Array(size).fill(7));
+  const arena = flood.channel.sendArena({ bytes: batch * size, packets: batch });
   try {
     for (const [name, work] of Object.entries(ways)) {
       const run = async (count) => {
         if (work === ways['heap: drain(visitor)']) flood.order(size, count, batch);
-        return measure(() => work(flood.channel, count, many), collections);
+        return measure(() => work(flood.channel, count, { many, arena }), collections);
       };
       await run(batch * 4000); // until the loop is compiled
       const { grown, collected } = await run(packets);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Receiving: drain with a visitor, batches, a view per packet, a packet object per step; and the rings that C loops drive.
-import { batchBytes, capacityOf, fillsOf, ringLoops } from './ring-loops.mjs';
+import { batchBytes, capacityOf, fillsOf, inTurn, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { useSums, visit } from './visitor.mjs';
 import { openWorld } from './world.mjs';
@@ -80,7 +80,7 @@ export async function receiveRows({ sizes, rounds, fetch }) {
       for (const size of sizes) {
         const payload = new Uint8Array(size).fill(7);
         const fills = fillsOf(size);
-        for (const [name, take] of Object.entries(ways)) {
+        for (const [name, take] of inTurn(Object.entries(ways), round)) {
           const ns = await measure(world, take, payload, fills);
           if (round >= 0) samples.add(name, size, ns);
         }

@@ -71,6 +71,12 @@ export const fillsOf = (size) => Math.max(2, Math.ceil((4096 * (size + 24)) / (2
 export const batchBytes = 16 * 1024;
 export const batchOf = (size) => Math.min(256, Math.max(1, Math.floor(batchBytes / size)));
 
+/** Another one first each round: who comes after the others' rings finds the caches full of them. */
+export function inTurn(list, round) {
+  const first = (round + 1) % list.length;
+  return [...list.slice(first), ...list.slice(0, first)];
+}
+
 let loaded;
 
 /**

@@ -1,15 +1,45 @@
 // SPDX-License-Identifier: MIT
 //
-// Sending: one packet a call, many a call, and the awaited form; and the rings that C loops drive. The ring is emptied
+// Sending: many a call from an arena or from arrays, one packet a call, and the awaited form; and the rings that C loops drive. The ring is emptied
 // outside the timed part.
-import { batchOf, fillsOf, ringLoops } from './ring-loops.mjs';
+
+import { sendAgain } from './promises.mjs';
+import { batchBytes, batchOf, fillsOf, inTurn, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
+
+function arenaFor(channel, size) {
+  const arena = channel.sendArena({ bytes: Math.max(batchBytes, size) });
+  arena.bytes.fill(7);
+  return arena;
+}
+
+/** A batch of packets whose payloads lie one behind the other. */
+function addRows(arena, packets, length) {
+  arena.clear();
+  for (let i = 0; i < packets; i++) arena.add(i * length, length, i);
+}
 
 /** Packets that fit into the ring with room to spare. */
 const perFill = (size) => Math.min(8192, Math.floor((2 << 20) / (size + 24) / 2));
 
 const ways = {
+  [sendAgain]: (channel, { length }, total, arena) => {
+    const batch = batchOf(length);
+    addRows(arena, batch, length);
+    for (let i = 0; i < total; i += batch) {
+      const count = Math.min(batch, total - i);
+      if (channel.trySendArena(arena, batch - count) !== count) throw new Error('the ring filled too early');
+    }
+  },
+  'send: trySendArena': (channel, { length }, total, arena) => {
+    const batch = batchOf(length);
+    for (let i = 0; i < total; i += batch) {
+      const count = Math.min(batch, total - i);
+      addRows(arena, count, length);
+      if (channel.trySendArena(arena) !== count) throw new Error('the ring filled too early');
+    }
+  },
   'send: trySendMany': (channel, payload, total) => {
     const batch = batchOf(payload.length);
     const many = new Array(batch).fill(payload);
@@ -27,12 +57,12 @@ const ways = {
 };
 
 /** Nanoseconds per packet of one way; the host takes what was sent outside the timed part. */
-async function measure(world, give, payload, fills) {
+async function measure(world, give, payload, fills, arena) {
   const total = perFill(payload.length);
   let nanoseconds = 0n;
   for (let fill = 0; fill < fills; fill++) {
     const start = process.hrtime.bigint();
-    await give(world.channel, payload, total);
+    await give(world.channel, payload, total, arena);
     nanoseconds += process.hrtime.bigint() - start;
     await world.taken(total);
   }
@@ -44,13 +74,15 @@ export async function sendRows({ sizes, rounds, fetch }) {
   const samples = new Samples();
   const { rings, missing } = await ringLoops({ fetch });
   const world = await openWorld();
+  const arenas = new Map(sizes.map((size) => [size, arenaFor(world.channel, size)]));
   try {
     for (let round = -1; round < rounds; round++) {
       for (const size of sizes) {
         const payload = new Uint8Array(size).fill(7);
         const fills = fillsOf(size);
-        for (const [name, give] of Object.entries(ways)) {
-          const ns = await measure(world, give, payload, fills);
+        const arena = arenas.get(size);
+        for (const [name, give] of inTurn(Object.entries(ways), round)) {
+          const ns = await measure(world, give, payload, fills, arena);
           if (round >= 0) samples.add(name, size, ns);
         }
         for (const { label, loops } of rings) {

@@ -6,9 +6,15 @@
 import { types } from 'node:util';
 import { checkFlag, checkInteger, checkLimits, checkOptionNames } from '../check.js';
 import { invalidType, invalidValue, outOfRange } from '../errors.js';
-import type { AttachChannelOptions, OpenChannelOptions, OpenSubchannelOptions, SendOptions } from './types.js';
+import type {
+  AttachChannelOptions,
+  OpenChannelOptions,
+  OpenSubchannelOptions,
+  SendArenaOptions,
+  SendOptions,
+} from './types.js';
 
-type Method = 'send' | 'trySend' | 'request' | 'complete' | 'wait' | 'open' | 'attach' | 'subchannel';
+type Method = 'send' | 'trySend' | 'request' | 'complete' | 'sendArena' | 'wait' | 'open' | 'attach' | 'subchannel';
 
 const sizeNames = ['arenaBytes', 'batchPackets', 'busyPollUs'];
 
@@ -18,6 +24,7 @@ export const OptionNames: Readonly<Record<Method, readonly string[]>> = {
   trySend: ['type', 'transactionId', 'wantsCompletion', 'header'],
   request: ['type', 'header', 'signal', 'timeoutMs'],
   complete: ['signal', 'timeoutMs'],
+  sendArena: ['bytes', 'packets'],
   wait: ['signal'],
   open: ['signal', 'timeoutMs', 'shared', 'force', ...sizeNames],
   attach: sizeNames,
@@ -77,6 +84,14 @@ export function checkSubchannelOptions(options: OpenSubchannelOptions): void {
   checkOptionNames(options, OptionNames.subchannel);
   checkLimits(options);
   checkFlag(options.force, 'options.force');
+}
+
+/** Checks the options of {@link Channel.sendArena}. */
+export function checkSendArenaOptions(options: SendArenaOptions): void {
+  checkOptionNames(options, OptionNames.sendArena);
+  const { bytes, packets } = options;
+  if (bytes !== undefined) checkInteger(bytes, 'options.bytes', 8, 2 ** 26);
+  if (packets !== undefined) checkInteger(packets, 'options.packets', 1, 2 ** 16);
 }
 
 function checkSizes({ arenaBytes, batchPackets, busyPollUs }: AttachChannelOptions): void {

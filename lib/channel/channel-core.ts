@@ -17,6 +17,7 @@ import type { Lease, LeaseMember } from './lease.js';
 import { Outbox } from './outbox.js';
 import { ReaderSlot } from './reader-slot.js';
 import { RequestTable } from './request-table.js';
+import type { OwnSendArena } from './send-arena.js';
 import type { Store } from './store.js';
 import type { CloseReason } from './types.js';
 
@@ -58,6 +59,8 @@ export class ChannelCore implements LeaseMember, Reading {
   isClosed = false;
   readonly #binding: Binding;
   readonly #handle: number;
+  // The one that is registered.
+  #sendArena: OwnSendArena | null = null;
   #resolveClosed: (reason: CloseReason) => void = () => undefined;
   #finishing: Promise<number> | null = null;
   #dependents: readonly ChannelCore[] = [];
@@ -90,6 +93,10 @@ export class ChannelCore implements LeaseMember, Reading {
     return this.isElsewhere() ? Status.closed : this.#binding.drain(this.#handle, maxPackets);
   }
 
+  newMemory(bytes: number): ArrayBuffer {
+    return this.#binding.newMemory(bytes);
+  }
+
   setReceiveArena(store: Store): void {
     this.#binding.setReceiveArena(this.#handle, store.arena, store.rows);
   }
@@ -99,12 +106,11 @@ export class ChannelCore implements LeaseMember, Reading {
     return this.#binding.write(this.#handle, type, flags, idLow, idHigh, offset8, body);
   }
 
-  setSendArena(arena: Uint8Array, rows: Int32Array): void {
-    this.#binding.setSendArena(this.#handle, arena, rows);
-  }
-
-  writeMany(count: number): number {
-    return this.isElsewhere() ? Status.closed : this.#binding.writeMany(this.#handle, 0, count);
+  writeArena(arena: OwnSendArena, first: number, count: number): number {
+    if (this.isElsewhere()) return Status.closed;
+    if (this.#sendArena !== arena) this.#binding.setSendArena(this.#handle, arena.bytes, arena.rows);
+    this.#sendArena = arena;
+    return this.#binding.writeMany(this.#handle, first, count);
   }
 
   awaitSpace(bytes: number): number {

@@ -35,8 +35,8 @@ abstract class InboxIterator<T> implements AsyncIterableIterator<T, undefined>, 
     this.channel = channel;
   }
 
-  /** Takes from the store at the front, which has something. */
-  protected abstract take(store: Store): T;
+  /** Takes from the store at the front, which has something; what `next()` answers. */
+  protected abstract take(store: Store): Promise<IteratorResult<T, undefined>>;
   /** The script is through with what it got last. */
   protected abstract settle(): void;
 
@@ -87,10 +87,10 @@ abstract class InboxIterator<T> implements AsyncIterableIterator<T, undefined>, 
     this.settle();
     const { inbox } = this.#reading;
     const store = inbox.front();
-    if (store !== null) return Promise.resolve({ value: this.#take(inbox, store), done: false });
+    if (store !== null) return this.#take(inbox, store);
     switch (inbox.look()) {
       case 'ready':
-        return Promise.resolve({ value: this.#take(inbox, inbox.front() as Store), done: false });
+        return this.#take(inbox, inbox.front() as Store);
       case 'ended':
         return this.#end();
       case 'empty':
@@ -99,10 +99,10 @@ abstract class InboxIterator<T> implements AsyncIterableIterator<T, undefined>, 
     }
   }
 
-  #take(inbox: Inbox, store: Store): T {
-    const value = this.take(store);
+  #take(inbox: Inbox, store: Store): Promise<IteratorResult<T, undefined>> {
+    const result = this.take(store);
     if (store.unread === 0) inbox.consumed();
-    return value;
+    return result;
   }
 
   #end(): Promise<IteratorResult<T, undefined>> {
@@ -129,30 +129,41 @@ export class PacketIterator extends InboxIterator<Packet> {
     super(reading, channel, 'a for await loop');
   }
 
-  protected override take(store: Store): Packet {
-    return this.#taker.take(store);
+  protected override take(store: Store): Promise<IteratorResult<Packet, undefined>> {
+    return Promise.resolve({ value: this.#taker.take(store), done: false });
   }
 
   protected override settle(): void {}
 }
 
+interface BatchResult {
+  readonly batch: StoreBatch;
+  readonly answer: Promise<IteratorResult<PacketBatch, undefined>>;
+}
+
+function batchResult(store: Store): BatchResult {
+  const batch = new StoreBatch(store);
+  return { batch, answer: Promise.resolve(Object.freeze({ value: batch, done: false })) };
+}
+
 /** Batch by batch: what one drain brought. */
 export class BatchIterator extends InboxIterator<PacketBatch> {
   #batch: StoreBatch | null = null;
-  readonly #batches = new WeakMap<Store, StoreBatch>();
+  // A store has one batch, and that one answer: neither is made anew for each drain.
+  readonly #results = new WeakMap<Store, BatchResult>();
 
   constructor(reading: Reading, channel: object) {
     super(reading, channel, 'a loop over batches()');
   }
 
-  protected override take(store: Store): PacketBatch {
-    let batch = this.#batches.get(store);
-    if (batch === undefined) {
-      batch = new StoreBatch(store);
-      this.#batches.set(store, batch);
+  protected override take(store: Store): Promise<IteratorResult<PacketBatch, undefined>> {
+    let result = this.#results.get(store);
+    if (result === undefined) {
+      result = batchResult(store);
+      this.#results.set(store, result);
     }
-    this.#batch = batch;
-    return batch.lend();
+    this.#batch = result.batch.lend();
+    return result.answer;
   }
 
   protected override settle(): void {

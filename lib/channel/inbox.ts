@@ -5,7 +5,7 @@
 //
 // The ring is drained for a reader that asks or waits, and for requests that wait. Otherwise it is left alone, so that it
 // fills and the host waits. `drain` answering 0 has armed the interrupt; anything else has not, so whoever needs to be
-// woken drains to 0 first. A turn of the event loop drains at most `budget` times, then others get theirs.
+// woken drains to 0 first. A turn of the event loop drains at most `budget` packets, then others get theirs.
 
 import { Row, Status } from '../native/binding.js';
 import { Backlog } from './backlog.js';
@@ -16,8 +16,11 @@ import { Store } from './store.js';
 import type { CloseReason } from './types.js';
 import { PacketType } from './types.js';
 
-/** Drains in a row before the event loop gets a turn. */
-const budget = 16;
+/** Packets drained in a row before the event loop gets a turn, which costs microseconds; and what a smaller drain counts as. */
+const budget = 4096;
+const leastSpent = 32;
+/** Drains in a row for requests alone. */
+const mostPumped = 16;
 /** No packet of a legal ring needs a larger arena: its length field has 16 bits of 8 bytes each. */
 const largestPacket = 0xffff * 8;
 
@@ -27,6 +30,8 @@ export interface InboxOwner extends ChannelName {
   /** Why the channel ended; null while it is open. */
   readonly ending: CloseReason | null;
   drain(maxPackets: number): number;
+  /** Memory for an arena. */
+  newMemory(bytes: number): ArrayBuffer;
   setReceiveArena(store: Store): void;
   /** Ends the channel because of a native status. */
   breakOff(status: number): void;
@@ -48,6 +53,7 @@ export class Inbox {
   readonly #batchPackets: number;
   readonly #busyPollUs: number;
   readonly #backlog = new Backlog();
+  #arenaBytes: number;
   #live: Store;
   #spare: Store | null = null;
   #waiter: Waiter | null = null;
@@ -62,7 +68,8 @@ export class Inbox {
     this.#owner = owner;
     this.#batchPackets = sizes.batchPackets;
     this.#busyPollUs = sizes.busyPollUs;
-    this.#live = Store.ofSize(sizes.arenaBytes, sizes.batchPackets);
+    this.#arenaBytes = sizes.arenaBytes;
+    this.#live = this.#newStore();
     owner.setReceiveArena(this.#live);
   }
 
@@ -136,8 +143,8 @@ export class Inbox {
     const { requests } = this.#owner;
     if (this.#isDraining || this.#isVisited || this.#isArmed || this.#waiter !== null) return;
     for (let turns = 0; requests.size > 0 && this.#owner.ending === null; turns++) {
-      if (turns === budget) this.#pumpLater();
-      if (turns === budget || !this.#makeRoom() || this.#drain() <= 0) return;
+      if (turns === mostPumped) this.#pumpLater();
+      if (turns === mostPumped || !this.#makeRoom() || this.#drain() <= 0) return;
     }
   }
 
@@ -167,7 +174,7 @@ export class Inbox {
 
   // The one call of the native drain. Answers its count or status; packets that nobody but a reader wants are in #live.
   #drain(): number {
-    if (this.#live.isLent) this.#changeLive();
+    if (this.#live.isLent || this.#live.isTaken) this.#changeLive();
     const store = this.#live;
     store.clear();
     this.#isDraining = true;
@@ -175,7 +182,7 @@ export class Inbox {
     if (count === Status.arenaTooSmall) count = this.#drainLarger(store);
     this.#isArmed = count === 0;
     if (count > 0) {
-      this.#spent += 1;
+      this.#spent += Math.max(count, leastSpent);
       publishReceived(this.#owner, store, count);
       if (this.#owner.ending?.by !== 'user') store.count = this.#withoutCompletions(store, count);
     }
@@ -190,7 +197,8 @@ export class Inbox {
     for (let tries = 0; tries < 2 && count === Status.arenaTooSmall; tries++) {
       const needed = store.rows[0] as number;
       if (needed <= store.arena.length || needed > largestPacket) break;
-      store.arena = new Uint8Array(powerOfTwo(tries === 0 ? needed : largestPacket));
+      this.#arenaBytes = powerOfTwo(tries === 0 ? needed : largestPacket);
+      store.arena = new Uint8Array(this.#owner.newMemory(this.#arenaBytes));
       this.#owner.setReceiveArena(store);
       count = this.#owner.drain(this.#batchPackets);
     }
@@ -210,14 +218,17 @@ export class Inbox {
     return kept;
   }
 
-  // A script holds a batch on the live store: the next packets go elsewhere.
+  // A script holds a batch on the live store, or has taken its memory: the next packets go elsewhere.
   #changeLive(): void {
-    const lent = this.#live;
     const spare = this.#spare;
-    this.#live = spare !== null && !spare.isLent ? spare : Store.ofSize(lent.arena.length, this.#batchPackets);
-    this.#spare = lent;
+    this.#spare = this.#live;
+    this.#live = spare !== null && !spare.isLent && !spare.isTaken ? spare : this.#newStore();
     this.#live.clear();
     this.#owner.setReceiveArena(this.#live);
+  }
+
+  #newStore(): Store {
+    return Store.ofSize(this.#arenaBytes, this.#batchPackets, (bytes) => this.#owner.newMemory(bytes));
   }
 
   #makeRoom(): boolean {

@@ -9,6 +9,7 @@ import { invalidType } from '../errors.js';
 import type { Guid } from '../guid.js';
 import {
   checkPayload,
+  checkSendArenaOptions,
   checkSendOptions,
   checkSubchannelOptions,
   checkTransactionId,
@@ -21,7 +22,8 @@ import { BatchIterator, PacketIterator } from './inbox-iterator.js';
 import { inspectionOf, statsOf, textOf } from './inspection.js';
 import { readable } from './readable.js';
 import { request } from './request.js';
-import { outgoing, send, sendPlain, trySend, trySendMany, trySendPlain } from './send.js';
+import { outgoing, send, sendPlain, trySend, trySendArena, trySendMany, trySendPlain } from './send.js';
+import { OwnSendArena } from './send-arena.js';
 import { reclaimChannel, shareChannel } from './share.js';
 import { openSubchannel } from './subchannel.js';
 import type {
@@ -35,6 +37,8 @@ import type {
   PacketBatch,
   PacketVisitor,
   RequestOptions,
+  SendArena,
+  SendArenaOptions,
   SendOptions,
 } from './types.js';
 import { PacketType } from './types.js';
@@ -109,6 +113,20 @@ export class OpenedChannel implements Channel {
     if (!Array.isArray(payloads)) throw invalidType('payloads', 'an array of Uint8Arrays', payloads);
     if (options !== noOptions) checkSendOptions(options, OptionNames.trySend);
     return trySendMany(this.#core, payloads, outgoing(nothing, options));
+  }
+
+  sendArena(options: SendArenaOptions = {}): SendArena {
+    checkSendArenaOptions(options);
+    const { bytes = 64 * 1024, packets = 256 } = options;
+    return new OwnSendArena(this.#core, bytes, packets);
+  }
+
+  trySendArena(arena: SendArena, first: number = 0): number {
+    if (!(arena instanceof OwnSendArena) || arena.owner !== this.#core) {
+      throw invalidType('arena', "made by this channel's sendArena()", arena);
+    }
+    checkInteger(first, 'first', 0, arena.length);
+    return trySendArena(this.#core, arena, first);
   }
 
   request(payload: Uint8Array, options: RequestOptions = noOptions): Promise<Packet> {

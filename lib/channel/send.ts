@@ -10,6 +10,7 @@ import type { ChannelCore } from './channel-core.js';
 import { timeoutError, tooLargeError } from './close-reasons.js';
 import type { OutgoingPacket } from './outbox.js';
 import { WANTS_COMPLETION } from './packet.js';
+import type { OwnSendArena } from './send-arena.js';
 import { highWord, lowWord } from './transaction-id.js';
 import { PacketType, type SendOptions } from './types.js';
 
@@ -110,6 +111,15 @@ export function trySendMany(core: ChannelCore, payloads: readonly Uint8Array[], 
   checkPayloads(payloads, 'payloads');
   if (core.outbox.queued > 0) return 0;
   const written = core.batchWriter.write(payloads, packet);
+  if (written === 0 && core.ending !== null) throw core.errorOfEnding();
+  return written;
+}
+
+/** Sends what fits of an arena's packets. */
+export function trySendArena(core: ChannelCore, arena: OwnSendArena, first: number): number {
+  core.checkOpen();
+  if (core.outbox.queued > 0 || first === arena.length) return 0;
+  const written = core.batchWriter.writeRows(arena, first);
   if (written === 0 && core.ending !== null) throw core.errorOfEnding();
   return written;
 }

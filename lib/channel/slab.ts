@@ -23,8 +23,7 @@ export interface SlabPart {
 
 /** A copy of `length` bytes of `source` at `offset`, a multiple of 8, to be cut into views. */
 export function partOf(source: Uint8Array, offset: number, length: number): SlabPart {
-  if (length > largestShare)
-    return { buffer: source.slice(offset, offset + length).buffer as ArrayBuffer, shift: -offset };
+  if (length > largestShare) return { buffer: ownCopy(source, offset, length).buffer, shift: -offset };
   const start = reserve(length);
   slab.set(source.subarray(offset, offset + length), start);
   return { buffer: slab.buffer, shift: start - offset };
@@ -33,17 +32,28 @@ export function partOf(source: Uint8Array, offset: number, length: number): Slab
 /** A copy of `length` bytes of `source` at `offset`. */
 export function copyOf(source: Uint8Array, offset: number, length: number): Uint8Array {
   if (length === 0) return nothing;
-  if (length > largestShare) return source.slice(offset, offset + length);
+  if (length > largestShare) return ownCopy(source, offset, length);
   const start = reserve(length);
   const copy = new Uint8Array(slab.buffer, start, length);
   copy.set(source.subarray(offset, offset + length));
   return copy;
 }
 
+function ownCopy(source: Uint8Array, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const copy = unwritten(length);
+  copy.set(source.subarray(offset, offset + length));
+  return copy;
+}
+
+/** Memory that is written before anybody sees it: zeros would cost as much as the copy. */
+function unwritten(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer);
+}
+
 /** Room for so many bytes in the slab, 8-byte aligned: so that a packet's words can be read through any typed array. */
 function reserve(length: number): number {
   if (used + length > slab.length) {
-    slab = new Uint8Array(slabBytes);
+    slab = unwritten(slabBytes);
     // A transfer to another thread would take the bytes of other packets with it.
     markAsUntransferable(slab.buffer);
     used = 0;

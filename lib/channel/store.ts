@@ -23,9 +23,15 @@ export class Store {
     this.rows = rows;
   }
 
-  /** An empty one. */
-  static ofSize(arenaBytes: number, packets: number): Store {
-    return new Store(new Uint8Array(arenaBytes), new Int32Array(packets * ROW_WORDS));
+  /** An empty one, in memory of the addon. */
+  static ofSize(arenaBytes: number, packets: number, newMemory: (bytes: number) => ArrayBuffer): Store {
+    const rows = new Int32Array(newMemory(packets * ROW_WORDS * Int32Array.BYTES_PER_ELEMENT));
+    return new Store(new Uint8Array(newMemory(arenaBytes)), rows);
+  }
+
+  /** Its memory went to another thread: the script transferred the buffer. */
+  get isTaken(): boolean {
+    return this.arena.length === 0;
   }
 
   get unread(): number {

@@ -81,6 +81,35 @@ export interface SendOptions {
   readonly timeoutMs?: number;
 }
 
+/** Options of {@link Channel.sendArena}. */
+export interface SendArenaOptions {
+  /** Bytes for payloads. Default 64 KiB, at most 64 MiB. */
+  readonly bytes?: number;
+  /** Packets that it has room for. Default 256. */
+  readonly packets?: number;
+}
+
+/**
+ * Packets that are sent from where their payloads are: a script writes into `bytes`, adds a packet for each, and sends them
+ * with {@link Channel.trySendArena}. Nothing is copied or allocated in JavaScript; packets may be sent again as they are.
+ */
+export interface SendArena {
+  /** Where payloads are written. It stays here: its buffer is not to be transferred to another thread. */
+  readonly bytes: Uint8Array;
+  /** Packets that it has room for. */
+  readonly capacity: number;
+  /** Packets added since it was made or cleared. */
+  readonly length: number;
+  /**
+   * Adds a packet whose payload is `length` bytes at `offset`; several may share a place. The id's words are 32 bits each, 0n
+   * by default; `type` is in-band data by default; `flags` 1 asks for a completion.
+   * @throws RangeError beyond `bytes` or `capacity`; ERR_VMBUS_TOO_LARGE
+   */
+  add(offset: number, length: number, idLow?: number, idHigh?: number, type?: number, flags?: number): void;
+  /** Forgets all packets, not the bytes. */
+  clear(): void;
+}
+
 /** Options of a request. */
 export interface RequestOptions extends Omit<SendOptions, 'transactionId' | 'wantsCompletion' | 'timeoutMs'> {
   /** Give up when there was no completion for so long, counted from the call. Default: wait for ever. */
@@ -199,6 +228,10 @@ export interface Channel extends AsyncIterable<Packet>, AsyncDisposable {
   trySend(payload: Uint8Array, options?: Omit<SendOptions, 'signal' | 'timeoutMs'>): boolean;
   /** Publishes as many of the payloads as fit, with one doorbell; answers how many. */
   trySendMany(payloads: readonly Uint8Array[], options?: Omit<SendOptions, 'signal' | 'timeoutMs'>): number;
+  /** Memory that packets are sent from without a copy in JavaScript. */
+  sendArena(options?: SendArenaOptions): SendArena;
+  /** Publishes the packets of an arena from number `first` on, as many as fit, with one doorbell; answers how many. */
+  trySendArena(arena: SendArena, first?: number): number;
   /** Sends with a transaction id of our own and waits for the completion. */
   request(payload: Uint8Array, options?: RequestOptions): Promise<Packet>;
   /** Answers a packet that wants a completion. */

@@ -8,6 +8,8 @@ import type { Reading } from './inbox-iterator.js';
 import type { Store } from './store.js';
 import type { PacketVisitor } from './types.js';
 
+// Constants of this module: in another module's object they would be looked up for every packet.
+const { type, flags, offset, length, idLow, idHigh } = Row;
 /** Drains of one call: it ends also when the host never stops. */
 const mostRefills = 16;
 
@@ -50,12 +52,12 @@ function visitStore(reading: Reading, store: Store, visitor: PacketVisitor, most
     store.position = next + 1;
     const answer = visitor(
       arena,
-      rows[row + Row.offset] as number,
-      rows[row + Row.length] as number,
-      rows[row + Row.type] as number,
-      rows[row + Row.idLow] as number,
-      rows[row + Row.idHigh] as number,
-      rows[row + Row.flags] as number,
+      rows[row + offset] as number,
+      rows[row + length] as number,
+      rows[row + type] as number,
+      rows[row + idLow] as number,
+      rows[row + idHigh] as number,
+      rows[row + flags] as number,
     );
     if (answer === false || reading.ending !== null) return first - next - 1;
   }

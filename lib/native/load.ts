@@ -86,7 +86,9 @@ function load(paths: readonly string[]): Binding {
     for (const path of paths) {
       try {
         const binding: unknown = require(path);
-        if (isBinding(binding)) return binding;
+        // Through a prototype, because optimised code finds a function there at once: the addon's own object has so many that
+        // each would be looked up at every call.
+        if (isBinding(binding)) return Object.create(binding) as Binding;
         tried.push({
           path,
           reason: `is of another version: its surface is ${surfaceOf(binding)}, this library needs ${ABI}`,

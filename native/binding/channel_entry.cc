@@ -10,9 +10,7 @@ namespace {
 
 // Length and address of a typed array as they are now; a detached one has length 0.
 template <class T>
-bool Elements(napi_env env, napi_ref reference, std::span<T>* out) {
-  napi_value array = nullptr;
-  if (napi_get_reference_value(env, reference, &array) != napi_ok || array == nullptr) return false;
+bool Elements(napi_env env, napi_value array, std::span<T>* out) {
   size_t length = 0;
   void* data = nullptr;
   const napi_status status =
@@ -25,19 +23,28 @@ bool Elements(napi_env env, napi_ref reference, std::span<T>* out) {
 
 }  // namespace
 
-Arena::Arena(napi_env env, napi_value bytes, napi_value index) : env_(env) {
-  if (napi_create_reference(env, bytes, 1, &bytes_) != napi_ok) bytes_ = nullptr;
-  if (napi_create_reference(env, index, 1, &index_) != napi_ok) index_ = nullptr;
+template <class T>
+KeptArray<T>::KeptArray(napi_env env, napi_value array) : env_(env) {
+  if (napi_create_reference(env, array, 1, &reference_) != napi_ok) reference_ = nullptr;
+  memory_ = MemoryUnder(env, array);
+  if (memory_ != nullptr && !Elements(env, array, &elements_)) memory_ = nullptr;
 }
 
-Arena::~Arena() {
-  if (bytes_ != nullptr) napi_delete_reference(env_, bytes_);
-  if (index_ != nullptr) napi_delete_reference(env_, index_);
+template <class T>
+KeptArray<T>::~KeptArray() {
+  if (reference_ != nullptr) napi_delete_reference(env_, reference_);
 }
 
-bool Arena::Get(std::span<std::byte>* bytes, std::span<int32_t>* index) const {
-  if (bytes_ == nullptr || index_ == nullptr) return false;
-  return Elements(env_, bytes_, bytes) && Elements(env_, index_, index);
+template <class T>
+bool KeptArray<T>::Ask(std::span<T>* elements) const {
+  napi_value array = nullptr;
+  if (reference_ == nullptr) return false;
+  if (napi_get_reference_value(env_, reference_, &array) != napi_ok || array == nullptr)
+    return false;
+  return Elements(env_, array, elements);
 }
+
+template class KeptArray<std::byte>;
+template class KeptArray<int32_t>;
 
 }  // namespace vmbus::binding

@@ -38,13 +38,17 @@ napi_value Drain(napi_env env, napi_callback_info info) {
   const auto [handle, max_packets] = numbers;
   ChannelEntry* entry = state->channels.Find(handle);
   if (entry == nullptr) return Number(env, os::kClosed);
-  // An empty ring is the common answer: no need to ask for the arena then.
-  const int32_t looked = entry->channel().Look();
-  if (looked <= 0) return Number(env, looked);
+  // Empty once, empty again, most likely: no need to ask for the arena then.
+  if (entry->was_empty) {
+    const int32_t looked = entry->channel().Look();
+    if (looked <= 0) return Number(env, looked);
+  }
   std::span<std::byte> arena;
   std::span<int32_t> index;
   if (max_packets <= 0 || !entry->receive.Get(&arena, &index)) return Number(env, os::kBadRow);
-  return Number(env, entry->channel().Drain(arena, index, static_cast<uint32_t>(max_packets)));
+  const int32_t drained = entry->channel().Drain(arena, index, static_cast<uint32_t>(max_packets));
+  entry->was_empty = drained == 0;
+  return Number(env, drained);
 }
 
 // write(channel, type, flags, idLow, idHigh, offset8, body)
@@ -204,6 +208,7 @@ void AddChannelFunctions(Exports& exports) {
   exports.AddPlain("write", Write);
   exports.AddPlain("writeMany", WriteMany);
   exports.AddPlain("awaitSpace", AwaitSpace);
+  exports.Add<NewMemory>("newMemory");
   exports.Add<SetReceiveArena>("setReceiveArena");
   exports.Add<SetSendArena>("setSendArena");
   exports.Add<LargestPayload>("largestPayload");

@@ -42,6 +42,33 @@ describe('a channel', () => {
       );
     }));
 
+  it('carries packets from where they lie, as often as they are sent', () =>
+    withPair(async ({ channel, provider }) => {
+      const arena = channel.sendArena({ bytes: 4096, packets: 8 });
+      arena.bytes.set(patterned(4096, 5));
+      for (const [offset, length] of [
+        [0, 8],
+        [3, 64],
+        [100, 1000],
+        [4096, 0],
+      ] as const)
+        arena.add(offset, length, offset, 7);
+      assert.equal(channel.trySendArena(arena), 4);
+      arena.bytes.fill(9, 0, 8);
+      assert.equal(channel.trySendArena(arena), 4);
+      await until(() => provider.packets.length === 8);
+
+      const bytesAt = (offset: number, length: number): Uint8Array =>
+        padded(patterned(4096, 5).subarray(offset, offset + length));
+      const later = [bytesAt(3, 64), bytesAt(100, 1000), new Uint8Array(0)];
+      later[0]?.fill(9, 0, 5);
+      assert.deepEqual(
+        provider.packets.map(({ payload }) => payload),
+        [bytesAt(0, 8), bytesAt(3, 64), ...later.slice(1), new Uint8Array(8).fill(9), ...later],
+      );
+      assert.equal(provider.packets[2]?.transactionId, (7n << 32n) | 100n);
+    }));
+
   it('carries packets of every form from the host', () =>
     withPair(async ({ channel, provider }) => {
       const header = patterned(24, 3);

@@ -4,8 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Status } from '../../dist/native/binding.js';
-import { binding, End, Pair } from './native-pair.js';
+import { binding, End, Pair, turn } from './native-pair.js';
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
 
 const brokenRings: readonly (readonly [string, number, number])[] = [
   ['write index out of range', 0, 0xfffffff8],
@@ -59,6 +64,48 @@ test('an arena whose buffer was taken away is not written to', async () => {
   structuredClone(pair.guest.sendArena.buffer, { transfer: [pair.guest.sendArena.buffer] });
   pair.guest.sendIndex.set([6, 2 << 16, 0, 8, 0, 0]);
   assert.equal(binding.writeMany(pair.guest.handle, 0, 1), Status.badRow);
+});
+
+/** Node 20 copies instead, later versions refuse; what the language itself has for it detaches the buffer. */
+function tryToTake(buffer: ArrayBuffer & { transfer?: () => ArrayBuffer }): void {
+  try {
+    structuredClone(buffer, { transfer: [buffer] });
+  } catch (error) {
+    assert.equal((error as Error).name, 'DataCloneError');
+  }
+  buffer.transfer?.();
+}
+
+test('memory of the addon stays where it is when its buffer is taken away', async () => {
+  await using pair = await Pair.open();
+  const arena = new Uint8Array(binding.newMemory(4096));
+  const index = new Int32Array(binding.newMemory(6 * 4));
+  assert.ok(arena.every((byte) => byte === 0));
+  binding.setReceiveArena(pair.host.handle, arena, index);
+  tryToTake(arena.buffer);
+
+  pair.guest.send(Uint8Array.of(1, 2, 3));
+  assert.equal(pair.host.drain(), 1);
+  if (arena.length > 0) assert.deepEqual([...arena.subarray(0, 3)], [1, 2, 3]);
+});
+
+test('memory of the addon stays as long as a channel has it', async () => {
+  await using pair = await Pair.open();
+  for (let i = 0; i < 50; i++) {
+    const arena = new Uint8Array(binding.newMemory(1 << 20));
+    binding.setReceiveArena(pair.host.handle, arena, new Int32Array(binding.newMemory(24)));
+    if (i % 2 === 1) tryToTake(arena.buffer);
+    collect();
+    await turn();
+    pair.guest.send(new Uint8Array(900).fill(i));
+    assert.equal(pair.host.drain(), 1);
+  }
+});
+
+test('memory of a size that cannot be is refused', () => {
+  for (const bytes of [0, -1, 0.5, 2 ** 40, Number.NaN, '8']) {
+    assert.throws(() => binding.newMemory(bytes as number), TypeError);
+  }
 });
 
 test('arenas of the wrong kind are refused', async () => {

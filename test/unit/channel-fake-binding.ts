@@ -83,6 +83,9 @@ export class FakeBinding {
   closeChannel(): void {
     this.closedChannels += 1;
   }
+  newMemory(bytes: number): ArrayBuffer {
+    return new ArrayBuffer(bytes);
+  }
   setReceiveArena(_channel: number, arena: Uint8Array, rows: Int32Array): number {
     this.#arena = arena as Uint8Array<ArrayBuffer>;
     this.#rows = rows as Int32Array<ArrayBuffer>;

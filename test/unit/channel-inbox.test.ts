@@ -58,10 +58,29 @@ describe('the inbox', () => {
     let immediate = setImmediate(count);
 
     let packets = 0;
-    for await (const _ of channel) if (++packets === 200) break;
+    for await (const _ of channel) if (++packets === 1000) break;
     clearImmediate(immediate);
 
-    assert.ok(turns >= 5, `${turns} turns of the event loop while 200 packets came`);
+    assert.ok(turns >= 5, `${turns} turns of the event loop while 1000 packets came`);
+  });
+
+  it('goes on in other memory when the script has taken what it read from', async () => {
+    const { fake, channel } = await openFake();
+    const seen: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      fake.host(...numbered(2));
+      channel.drain((arena, offset) => {
+        seen.push(arena[offset] ?? -1);
+      });
+      fake.host(...numbered(1));
+      for await (const batch of channel.batches()) {
+        seen.push(batch.arena[batch.payloadOffset(0)] ?? -1);
+        structuredClone(batch.arena.buffer, { transfer: [batch.arena.buffer as ArrayBuffer] });
+        break;
+      }
+    }
+
+    assert.deepEqual(seen, [0, 1, 0, 0, 1, 0, 0, 1, 0]);
   });
 
   it('keeps what was not read when a loop is left, for the next reader', async () => {

@@ -75,7 +75,7 @@ describe('a tag', () => {
 });
 
 describe('a batch', () => {
-  const store = new FrameStore(4096);
+  const store = new FrameStore(4096, { newMemory: (bytes) => new ArrayBuffer(bytes) });
   store.rows.set([0, 8, 20, 7, 0x0000_000c, 0x0123, -2, 0]);
   store.rows.set([0, 32, 14, 0, 0, 0, 0, 0], FRAME_ROW_WORDS);
   store.arena.fill(9, 32, 46);

@@ -4,21 +4,23 @@
 // Made by: queue.ts. Called by: scripts.
 
 import { outOfRange } from '../../errors.js';
+import type { Binding } from '../../native/binding.js';
 import { FRAME_ROW_WORDS, FrameField, FrameRow } from '../../native/frame-functions.js';
 import { ChecksumBit } from '../../protocol/rndis.js';
 import type { FrameBatch, ReceivedChecksum, ReceivedFrame, VlanTag } from './types.js';
 
 const rows = 512;
 
-/** An arena that is received into. */
+/** An arena that is received into, in memory of the addon. */
 export class FrameStore {
   readonly arena: Uint8Array;
-  readonly rows: Int32Array = new Int32Array(rows * FRAME_ROW_WORDS);
+  readonly rows: Int32Array;
   /** Frames in it; their rows are the first. */
   length = 0;
 
-  constructor(arenaBytes: number) {
-    this.arena = new Uint8Array(arenaBytes);
+  constructor(arenaBytes: number, { newMemory }: Pick<Binding, 'newMemory'>) {
+    this.arena = new Uint8Array(newMemory(arenaBytes));
+    this.rows = new Int32Array(newMemory(rows * FRAME_ROW_WORDS * Int32Array.BYTES_PER_ELEMENT));
   }
 
   word(i: number, word: number): number {

@@ -54,7 +54,7 @@ export class NicQueue implements LeaseMember, BatchSource {
   readonly #reader: FrameReader;
   readonly #hooks: QueueHooks;
   readonly #free: FrameStore[] = [];
-  readonly #spare = new FrameStore(arenaBytes);
+  readonly #spare: FrameStore;
   #registered: FrameStore | null = null;
   #isPumping = false;
   #isEnded = false;
@@ -69,11 +69,12 @@ export class NicQueue implements LeaseMember, BatchSource {
     this.relid = core.relid;
     this.isPolled = core.isPolled;
     this.#binding = core.lease.binding;
+    this.#spare = new FrameStore(arenaBytes, this.#binding);
     this.#reader = reader;
     this.#hooks = hooks;
     this.#handle = this.#binding.openFrames(core.lease.handle, core.plan.handle, core.relid);
     if (this.#handle <= 0) throw cannotOpen(core, this.#handle);
-    for (let i = 0; i < batchesAhead; i += 1) this.#free.push(new FrameStore(arenaBytes));
+    for (let i = 0; i < batchesAhead; i += 1) this.#free.push(new FrameStore(arenaBytes, this.#binding));
     this.sends = new Sends(core, this.#handle, () => core.lease.watchWait(this));
     core.lease.add(this);
     reader.add(this);
@@ -106,7 +107,9 @@ export class NicQueue implements LeaseMember, BatchSource {
   }
 
   release(batch: StoredBatch): void {
-    this.#free.push(batch.store);
+    // A script that transferred the memory keeps it.
+    const { store } = batch;
+    this.#free.push(store.arena.length > 0 ? store : new FrameStore(arenaBytes, this.#binding));
   }
 
   stats(): NicQueueStats {
