@@ -8,9 +8,14 @@ import process from 'node:process';
 import { openBus } from '../dist/index.js';
 import { nativeBuild } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
+import { median } from './statistics.mjs';
 import { makeTree } from './tree-files.mjs';
 
 const command = path.resolve(import.meta.dirname, '../dist/cli/main.js');
+
+/** Walks in a row, of which the median counts: the first ones of a process are spent on compiling. */
+const shortWalks = 41;
+const longWalks = 5;
 
 function milliseconds(work) {
   const start = process.hrtime.bigint();
@@ -18,10 +23,14 @@ function milliseconds(work) {
   return Number(process.hrtime.bigint() - start) / 1e6;
 }
 
-const walks = (bus) => ({
-  'tree: bus.devices()': () => bus.devices(),
-  'tree: bus.devices(), all channels': () => bus.devices().map((device) => device.channels),
-});
+const looks = (bus) => [
+  { name: 'tree: bus.devices()', walks: shortWalks, walk: () => bus.devices() },
+  {
+    name: 'tree: bus.devices(), all channels',
+    walks: longWalks,
+    walk: () => bus.devices().map((device) => device.channels),
+  },
+];
 
 const starts = (root) => ({
   'start: node -e 0': ['-e', '0'],
@@ -39,13 +48,17 @@ export async function treeRows({ rounds }) {
   const samples = new Samples('ms', 'values');
   const bus = openBus({ root: tree.root });
   const folder = path.join(tree.root, 'sys/bus/vmbus/devices');
-  const inC = (...args) => Number(execFileSync(program, [folder, '2', ...args], { encoding: 'utf8' }).split('\n')[1]);
+  const inC = (walks, ...args) => {
+    const printed = execFileSync(program, [folder, `${walks}`, ...args], { encoding: 'utf8' });
+    return median(printed.trim().split('\n').map(Number));
+  };
+  const inJavaScript = (walks, walk) => median(Array.from({ length: walks }, () => milliseconds(walk)));
   try {
     for (let round = -1; round < rounds; round++) {
       const add = (name, figure) => round >= 0 && samples.add(name, 'ms', figure);
-      for (const [name, walk] of Object.entries(walks(bus))) add(name, milliseconds(walk));
-      add('tree: the devices in C', inC());
-      add('tree: all channels in C', inC('channels'));
+      for (const { name, walks, walk } of looks(bus)) add(name, inJavaScript(walks, walk));
+      add('tree: the devices in C', inC(shortWalks));
+      add('tree: all channels in C', inC(longWalks, 'channels'));
       const [bare, ls] = Object.entries(starts(tree.root)).map(([name, args]) => {
         const time = milliseconds(() => execFileSync(process.execPath, args, { stdio: 'ignore' }));
         add(name, time);

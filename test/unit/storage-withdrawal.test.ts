@@ -19,7 +19,7 @@ it('answers a reader of a withdrawn device only when its guest has had time to c
   await guest.channel.drain();
   const id = guest.say(guest.packetOf({ command: read, in: 4096 }).packet);
   await turns(20);
-  t.mock.timers.tick(1999);
+  t.mock.timers.tick(4999);
   await turns(20);
   assert.deepEqual(guest.channel.take(), []);
 

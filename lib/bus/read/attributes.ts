@@ -97,12 +97,6 @@ export class AttributeFolder {
     return match ? (match[1] ?? match[0]) : this.garbage(name);
   }
 
-  /** Lines of text, unchecked. */
-  lines(name: string): string[] {
-    const raw = this.#read(name);
-    return raw === null || raw === '' ? [] : raw.split('\n');
-  }
-
   /** A 32-bit number printed with `%d`. */
   int(name: string): number | null {
     return this.#number(name, signed, -0x8000_0000, 0x7fff_ffff);

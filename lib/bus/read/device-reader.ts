@@ -20,6 +20,7 @@ import { readUio } from './uio-reader.js';
 
 const nil = '00000000-0000-0000-0000-000000000000' as Guid;
 const braced = /^\{([0-9a-fA-F-]{36})\}$/;
+const cpuMap = /^(?:\d{1,10}:\d{1,10}(?:\n(?!$)|$))*$/;
 const states = ['offered', 'opening', 'idle', 'open'] as const;
 
 /** Folder of a device under its root, with its links resolved; null where there is none. */
@@ -128,17 +129,14 @@ function readOverride(folder: AttributeFolder): string | null {
   return text === '(null)' || text === '' ? null : text;
 }
 
+// Checked as a whole, then taken apart: there are as many lines as channels.
 function readCpuMap(folder: AttributeFolder): { relid: number; cpu: number }[] {
-  const map = [];
-  for (const line of folder.lines('channel_vp_mapping')) {
-    const match = /^(\d{1,10}):(\d{1,10})$/.exec(line);
-    if (match) map.push({ relid: Number(match[1]), cpu: Number(match[2]) });
-    else {
-      folder.garbage('channel_vp_mapping');
-      return [];
-    }
-  }
-  return map;
+  const text = folder.matching('channel_vp_mapping', cpuMap);
+  if (text === null || text === '') return [];
+  return text.split('\n').map((line) => {
+    const colon = line.indexOf(':');
+    return { relid: Number(line.slice(0, colon)), cpu: Number(line.slice(colon + 1)) };
+  });
 }
 
 function readMonitor(folder: AttributeFolder, side: 'server' | 'client'): MonitorAttributes {

@@ -30,7 +30,7 @@ const wantsCompletion = 1;
 /** Requests of one channel that are run at once. */
 const mostRunning = 64;
 /** What a guest has time for to close its queues. */
-const holdMs = 2000;
+const holdMs = 5000;
 
 /** What a session asks of its controller. */
 export interface SessionHost {
