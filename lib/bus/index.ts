@@ -3,8 +3,8 @@
 // Exports of the bus.
 
 export { deviceClasses } from '../protocol/classes.js';
-export { bindDevice } from './binding/driver-binding.js';
-export { listBindings, listDamagedRecords, restoreDevice, restoreStale } from './binding/restore.js';
+export { listBindings, listDamagedRecords } from './binding/listed.js';
+export { bindDevice, restoreDevice, restoreStale } from './binding/on-demand.js';
 export { classOfGuid, classOfName } from './device-classes.js';
 export { type KernelVersion, kernelVersion } from './kernel/kernel-version.js';
 export { type KernelHazard, kernelHazards, subchannelInterruptsAreSafe } from './kernel/known-kernels.js';

@@ -9,7 +9,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { withLock } from '../../dist/bus/binding/lock.js';
 import { createRecord, removeRecord, replaceRecord } from '../../dist/bus/binding/record.js';
-import { type BindingRecord, bindDevice, listBindings, restoreDevice, restoreStale } from '../../dist/bus/index.js';
+import { restoreStale } from '../../dist/bus/binding/restore.js';
+import { type BindingRecord, bindDevice, listBindings, restoreDevice } from '../../dist/bus/index.js';
 import { bindings, Scene, withCode } from './bus-scene.js';
 import { balloonId } from './bus-tree.js';
 

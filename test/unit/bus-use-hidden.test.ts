@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { bindDevice, type Device, type DeviceUse, deviceUses, openBus, restoreDevice } from '../../dist/bus/index.js';
+import { bindDevice } from '../../dist/bus/binding/driver-binding.js';
+import { restoreDevice } from '../../dist/bus/binding/restore.js';
+import { type Device, type DeviceUse, deviceUses, openBus } from '../../dist/bus/index.js';
 import { withCode } from './bus-scene.js';
 import { acpi, BusTree, balloonId, kvpId, scsiId } from './bus-tree.js';
 import { lock, withoutRoot } from './without-root.js';

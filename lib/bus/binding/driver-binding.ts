@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Takes a device from its driver, so that a script can open it, and sees to it that it is given back.
-// Called by scripts, `hv bind` and everything that opens channels; calls examine.ts (may we?), remember.ts and record.ts (what
+// Called by on-demand.ts and everything that opens channels; calls examine.ts (may we?), remember.ts and record.ts (what
 // to give back), plan.ts and steps.ts (how), exit-guard.ts and rollback-helper.ts (whatever happens to us).
 // Order: check, write the record, take, wait for the node. A failure at any point undoes everything before it.
 
@@ -37,15 +37,7 @@ const nothingKept: Remembered = { state: null, warnings: [] };
 
 const optionNames = ['driver', 'dryRun', 'force', 'accept', 'rollbackAfterMs', 'persist', 'signal'];
 
-/**
- * Binds a device to `uio_hv_generic` (or another driver) until the binding is disposed or the process ends.
- * @example
- * await using binding = await bindDevice(bus.device('balloon'));
- * @throws ERR_VMBUS_IN_USE, ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION, ERR_VMBUS_BUSY,
- * ERR_VMBUS_NO_DEVICE, ERR_VMBUS_UNSUPPORTED (a snapshot, or another copy of a guest's tree; a network card whose
- * interface could not be put back), ERR_VMBUS_SYSTEM (its record is damaged)
- * @category Bus
- */
+/** See `bindDevice` in on-demand.ts. */
 export async function bindDevice(
   device: Pick<Device, 'root' | 'id'>,
   options: BindOptions = {},

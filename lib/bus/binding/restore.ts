@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Gives devices back to the drivers they were taken from: by hand, and after a crash of whoever took them.
-// Called by scripts, `hv restore`, held-binding.ts and rollback-main.ts; calls give-back.ts under the device's lock.
+// Called by on-demand.ts, held-binding.ts and rollback-main.ts; calls give-back.ts under the device's lock.
 
 import { existsSync } from 'node:fs';
 
@@ -10,34 +10,19 @@ import type { Guid } from '../../guid.js';
 import { checkDevice, checkRestoreOptions } from '../check-arguments.js';
 import { hasInterfaces } from '../interface/ip-program.js';
 import { planFromNow, plannedReturn } from '../interface/put-back.js';
-import { boundDriver, readDevice } from '../read/device-reader.js';
+import { readDevice } from '../read/device-reader.js';
 import { requireWritable, resolveRoot, under } from '../root.js';
-import type {
-  BindingRecord,
-  DamagedRecord,
-  Device,
-  InterfaceReturn,
-  ListedBinding,
-  RestoreOptions,
-  RestoreResult,
-} from '../types.js';
+import type { BindingRecord, Device, InterfaceReturn, RestoreOptions, RestoreResult } from '../types.js';
 import { assumedRecord } from './assumed-record.js';
 import { deviceGone } from './bind-refusal.js';
 import { giveBack, hasReturned, nothingToDo, planGiveBack } from './give-back.js';
 import { withLock } from './lock.js';
 import { isStale, refuseLivingOwner } from './ownership.js';
 import { type Step, shownSteps } from './plan.js';
-import { isAlive } from './process-identity.js';
 import { damagedError, findRecord, findRecords, hiddenError, putAside } from './record.js';
 import { runSteps } from './steps.js';
 
-/**
- * Gives a device back to the driver it had before. Without a record, a device on uio_hv_generic goes to the driver made for
- * its class; any other is left alone.
- * @throws ERR_VMBUS_IN_USE while the node is open (also with `force`), ERR_VMBUS_BUSY while the process that bound it lives,
- * ERR_VMBUS_MODULE_MISSING, ERR_VMBUS_BIND_REFUSED, ERR_VMBUS_PERMISSION, ERR_VMBUS_SYSTEM where its record is damaged
- * @category Bus
- */
+/** See `restoreDevice` in on-demand.ts. */
 export async function restoreDevice(
   device: Pick<Device, 'root' | 'id'>,
   options: RestoreOptions = {},
@@ -90,26 +75,7 @@ async function planInterface(
   return hasReturned(root, record) ? runSteps(root, planFromNow(root, device.id, state)) : null;
 }
 
-/** Devices held under a root, and by whom. */
-export function listBindings(root?: string): ListedBinding[] {
-  const tree = resolveRoot(root);
-  return findRecords(tree).flatMap((found) => {
-    if (found.kind !== 'sound') return [];
-    const { record } = found;
-    const currentDriver = boundDriver(tree, record.device);
-    return { record, currentDriver, ownerAlive: isAlive(record), stale: isStale(record) };
-  });
-}
-
-/** Records under a root that can't be read: what they say of their devices is lost, and `hv restore --force` puts them aside. */
-export function listDamagedRecords(root?: string): DamagedRecord[] {
-  return findRecords(resolveRoot(root)).flatMap((found) => (found.kind === 'damaged' ? found.damage : []));
-}
-
-/**
- * Gives back every device whose owner ended without doing so, and those whose rollback is overdue. What can't be given
- * back is answered as an error, in its place; so is every damaged record.
- */
+/** See `restoreStale` in on-demand.ts. */
 export async function restoreStale(root?: string): Promise<readonly (RestoreResult | VmbusError)[]> {
   const tree = resolveRoot(root);
   const results: (RestoreResult | VmbusError)[] = [];
