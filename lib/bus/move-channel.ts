@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Moves the interrupts of a channel to another CPU: a write to `channels/<relid>/cpu`, and its refusals in words.
-// Called by scripts and `hv channels`; calls write-attribute.ts.
+// Called by on-demand.ts; calls write-attribute.ts.
 // Source: target_cpu_store() in drivers/hv/vmbus_drv.c: EINVAL for a CPU it will not take, EIO for a channel or host that can't.
 
 import { constants } from 'node:os';
@@ -26,11 +26,7 @@ interface Refusal {
   readonly hint: string;
 }
 
-/**
- * Sends the interrupts of a channel to another CPU. Lasts until the host withdraws the channel.
- * @throws ERR_VMBUS_NO_CHANNEL, ERR_VMBUS_PERMISSION; ERR_VMBUS_SYSTEM with `facts.reason` for a refusal of the kernel
- * @category Bus
- */
+/** See `moveChannel` in on-demand.ts. */
 export async function moveChannel(
   device: Pick<Device, 'root' | 'id'>,
   relid: number,

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Taking devices and giving them back, loaded at the first call: who only looks at the bus, as `hv ls` does, starts without.
-// Called by scripts, `hv bind` and `hv restore`; calls driver-binding.ts and restore.ts.
+// What changes the system, loaded at the first call: who only looks at the bus, as `hv ls` does, starts without.
+// Called by scripts and by every command that changes something; calls binding/ and move-channel.ts.
 
-import type { VmbusError } from '../../errors.js';
-import type { BindOptions, Device, DeviceBinding, RestoreOptions, RestoreResult } from '../types.js';
+import type { VmbusError } from '../errors.js';
+import type {
+  BindOptions,
+  ChannelMove,
+  Device,
+  DeviceBinding,
+  MoveChannelOptions,
+  RestoreOptions,
+  RestoreResult,
+} from './types.js';
 
 /**
  * Binds a device to `uio_hv_generic` (or another driver) until the binding is disposed or the process ends.
@@ -19,7 +27,7 @@ export async function bindDevice(
   device: Pick<Device, 'root' | 'id'>,
   options: BindOptions = {},
 ): Promise<DeviceBinding> {
-  const binding = await import('./driver-binding.js');
+  const binding = await import('./binding/driver-binding.js');
   return binding.bindDevice(device, options);
 }
 
@@ -34,7 +42,7 @@ export async function restoreDevice(
   device: Pick<Device, 'root' | 'id'>,
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
-  const restore = await import('./restore.js');
+  const restore = await import('./binding/restore.js');
   return restore.restoreDevice(device, options);
 }
 
@@ -43,6 +51,20 @@ export async function restoreDevice(
  * back is answered as an error, in its place; so is every damaged record.
  */
 export async function restoreStale(root?: string): Promise<readonly (RestoreResult | VmbusError)[]> {
-  const restore = await import('./restore.js');
+  const restore = await import('./binding/restore.js');
   return restore.restoreStale(root);
+}
+
+/**
+ * Sends the interrupts of a channel to another CPU. Lasts until the host withdraws the channel.
+ * @throws ERR_VMBUS_NO_CHANNEL, ERR_VMBUS_PERMISSION; ERR_VMBUS_SYSTEM with `facts.reason` for a refusal of the kernel
+ * @category Bus
+ */
+export async function moveChannel(
+  device: Pick<Device, 'root' | 'id'>,
+  relid: number,
+  options: MoveChannelOptions,
+): Promise<ChannelMove> {
+  const move = await import('./move-channel.js');
+  return move.moveChannel(device, relid, options);
 }
