@@ -2,6 +2,7 @@
 //
 // Exports of the devices, the guest side of each protocol.
 
+export { IcStatus } from '../protocol/ic.js';
 export { describeFileCopy, type FileCopyDescription } from './fcopy/describe.js';
 export type {
   FileCopy,

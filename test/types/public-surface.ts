@@ -2,7 +2,17 @@
 //
 // Type tests: this file passes by compiling. Each `@ts-expect-error` fails the build the day its line becomes legal.
 
-import { bindDevice, type Channel, type Device, type Guid, openBus, openChannel, parseGuid, VmbusError } from 'vmbus';
+import {
+  bindDevice,
+  type Channel,
+  type Device,
+  type Guid,
+  IcStatus,
+  openBus,
+  openChannel,
+  parseGuid,
+  VmbusError,
+} from 'vmbus';
 import { echo, type Provider, SimulatedHost } from 'vmbus/host';
 
 export async function surface(signal: AbortSignal): Promise<void> {
@@ -22,6 +32,13 @@ export async function surface(signal: AbortSignal): Promise<void> {
   await channel.send(new Uint8Array(8), { timeout: 5 });
 
   const went: boolean = channel.trySend(new Uint8Array(8));
+  const arena = channel.sendArena({ bytes: 64 });
+  arena.add(0, 8, 1);
+  const howMany: number = channel.trySendArena(arena);
+  // @ts-expect-error: the arena's memory stays where it is
+  arena.bytes = new Uint8Array(howMany);
+  const status: number = IcStatus.noMoreItems;
+  void status;
   for await (const packet of channel) {
     const id: bigint = packet.transactionId;
     // @ts-expect-error: packets are read-only
