@@ -6,10 +6,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 
-import { type Disk, memoryDisk, scsi } from '../../../dist/host/index.js';
+import { memoryDisk, scsi } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import {
   assertContent,
@@ -21,6 +20,7 @@ import {
   printMebibytes,
 } from './host-world.js';
 import { linesOf } from './support/guest-lines.js';
+import { HeldDisk } from './support/held-disk.js';
 import { fileOfSoundExt4 } from './support/host-fsck.js';
 
 const mebibyte = 1024 * 1024;
@@ -30,45 +30,9 @@ const instance = '00000000-0000-0000-0000-000000000021';
 const passingInstance = '00000000-0000-0000-0000-000000000022';
 const accept = '--accept restored-disks-hang';
 
-/** A disk that keeps its readers waiting when told to. */
-class HeldDisk {
-  readonly #disk = memoryDisk({ sizeBytes: 8 * mebibyte, content: new Uint8Array(8 * mebibyte).fill(0xa5) });
-  readonly #changed = new EventEmitter().setMaxListeners(0);
-  readonly sizeBytes = this.#disk.sizeBytes;
-  readonly blockBytes = this.#disk.blockBytes;
-  readonly readonly = false;
-  #isHeld = false;
-  #pending = 0;
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    this.#pending += 1;
-    this.#changed.emit('pending');
-    if (this.#isHeld) await once(this.#changed, 'release');
-    this.#pending -= 1;
-    this.#changed.emit('pending');
-    return this.#disk.read(offset, length);
-  }
-  readonly write: Disk['write'] = (...args) => this.#disk.write(...args);
-  readonly flush: Disk['flush'] = () => this.#disk.flush();
-  readonly unmap: Disk['unmap'] = (...args) => this.#disk.unmap(...args);
-
-  /** Resolves when so many readers wait. */
-  async hold(readers: number): Promise<void> {
-    this.#isHeld = true;
-    while (this.#pending < readers) await once(this.#changed, 'pending');
-  }
-
-  /** Resolves when they have what they waited for. */
-  async release(): Promise<void> {
-    this.#isHeld = false;
-    this.#changed.emit('release');
-    while (this.#pending > 0) await once(this.#changed, 'pending');
-  }
-}
-
 const keptDisk = memoryDisk({ sizeBytes: keptMebibytes * mebibyte });
 const writtenDisk = memoryDisk({ sizeBytes: writtenMebibytes * mebibyte });
-const held = new HeldDisk();
+const held = new HeldDisk(memoryDisk({ sizeBytes: 8 * mebibyte, content: new Uint8Array(8 * mebibyte).fill(0xa5) }));
 /** With a monitor: older kernels lend no others. */
 const controller = scsi({ instanceGuid: instance, monitorId: 9, subchannels: 1, disks: [keptDisk, writtenDisk, held] });
 const passing = scsi({

@@ -29,8 +29,10 @@ const inband = 6;
 const wantsCompletion = 1;
 /** Requests of one channel that are run at once. */
 const mostRunning = 64;
-/** What a guest has time for to close its queues. */
-const holdMs = 5000;
+/** A guest that has asked for nothing for so long has given the disks of a withdrawn device up. */
+const quietMs = 500;
+/** What a device has that is about to be withdrawn. */
+const noUnits: UnitTable = { isHome: () => true, find: () => undefined, luns: [] };
 
 /** What a session asks of its controller. */
 export interface SessionHost {
@@ -56,8 +58,9 @@ export class StorageSession implements ProviderSession {
   readonly #unsent: { readonly transactionId: bigint; readonly payload: Uint8Array }[] = [];
   readonly #notices = new Set<Exclude<VstorNotice, 'unknown'>>();
   #isLeaving = false;
-  /** Runs while answers are held back. */
-  #held: NodeJS.Timeout | null = null;
+  /** Runs while a guest that is about to lose the device may still ask for something. */
+  #quiet: NodeJS.Timeout | undefined;
+  #reachQuiet: (() => void) | null = null;
   #running = 0;
   #isPaused = false;
   #isPumping = false;
@@ -79,6 +82,7 @@ export class StorageSession implements ProviderSession {
 
   onPacket(packet: HostPacket): void {
     const { type, flags, transactionId, payload } = packet;
+    this.#awaitQuiet();
     if (type !== inband && type !== gpaDirectType) throw storageViolation(`a packet of type ${type}`, { type });
     if ((flags & wantsCompletion) === 0) throw storageViolation('a request that wants no completion');
     const request = decodeVstorRequest(payload);
@@ -114,22 +118,23 @@ export class StorageSession implements ProviderSession {
   }
 
   /**
-   * The driver waits for its requests; it owes us nothing. What it has asked for is answered a while after it has heard of the
-   * withdrawal: whoever waits for an answer asks for nothing else, and what Linux's driver is asked for between hearing of it and
-   * closing its queues is lost, and waited for without an end.
+   * From now on the disks are gone for whoever asks, and the guest removes them: so it is told of the withdrawal when it asks for
+   * nothing any more. From the moment in which Linux hears of that it looks at no answer, and loses what it is asked for; its
+   * driver would wait for either without an end.
    */
-  async drain(): Promise<void> {
+  drain(): Promise<void> {
     this.#isLeaving = true;
     this.#notices.clear();
-    this.#held = setTimeout(() => {
-      this.#held = null;
-      this.#pump();
-    }, holdMs);
+    return new Promise((resolve) => {
+      this.#reachQuiet = resolve;
+      this.#awaitQuiet();
+    });
   }
 
   onClose(): void {
-    if (this.#held) clearTimeout(this.#held);
-    this.#held = null;
+    clearTimeout(this.#quiet);
+    this.#reachQuiet?.();
+    this.#reachQuiet = null;
     this.#waiting.length = 0;
     this.#unsent.length = 0;
     this.#notices.clear();
@@ -141,6 +146,12 @@ export class StorageSession implements ProviderSession {
     if (this.#isLeaving || this.state !== 'ready' || (this.version ?? 0) < StorageVersion.win7) return;
     this.#notices.add(notice);
     this.#pump();
+  }
+
+  #awaitQuiet(): void {
+    if (this.#reachQuiet === null) return;
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(this.#reachQuiet, quietMs);
   }
 
   /** Whatever is sent may bring the guest's next packets before the call returns: those wait for the next round. */
@@ -170,7 +181,6 @@ export class StorageSession implements ProviderSession {
   }
 
   #sendUnsent(): void {
-    if (this.#held) return;
     for (let first = this.#unsent[0]; first; first = this.#unsent[0]) {
       if (!this.#channel.complete(first.transactionId, first.payload)) return;
       this.#unsent.shift();
@@ -184,7 +194,7 @@ export class StorageSession implements ProviderSession {
 
   #run({ transactionId, bytes, srb, range }: WaitingSrb): void {
     this.#running += 1;
-    executeSrb(this.#host.units, this.#channel, srb, range)
+    executeSrb(this.#isLeaving ? noUnits : this.#host.units, this.#channel, srb, range)
       .then((reply) => {
         this.#host.completed();
         this.#reply(
