@@ -132,9 +132,7 @@ export class StorageSession implements ProviderSession {
   }
 
   onClose(): void {
-    clearTimeout(this.#quiet);
-    this.#reachQuiet?.();
-    this.#reachQuiet = null;
+    this.#endQuiet();
     this.#waiting.length = 0;
     this.#unsent.length = 0;
     this.#notices.clear();
@@ -148,10 +146,20 @@ export class StorageSession implements ProviderSession {
     this.#pump();
   }
 
+  /** What the guest still waits for, a slow disk's answer too, is no quiet. */
   #awaitQuiet(): void {
     if (this.#reachQuiet === null) return;
     clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(this.#reachQuiet, quietMs);
+    this.#quiet = setTimeout(() => {
+      if (this.#running > 0 || this.#waiting.length > 0 || this.#unsent.length > 0) this.#awaitQuiet();
+      else this.#endQuiet();
+    }, quietMs);
+  }
+
+  #endQuiet(): void {
+    clearTimeout(this.#quiet);
+    this.#reachQuiet?.();
+    this.#reachQuiet = null;
   }
 
   /** Whatever is sent may bring the guest's next packets before the call returns: those wait for the next round. */
