@@ -112,6 +112,30 @@ describe('hv on', () => {
     assert.match(stderr, /nobody tells any more when this system shuts down.*systemctl status dbus/s);
   });
 
+  it('hears through a busctl that does not say that it listens, as that of systemd 257', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
+    folders.push(folder);
+    const bus = path.join(folder, 'bus');
+    spawnSync('mkfifo', [bus]);
+    const ours = JSON.stringify({ type: 'signal', interface: 'io.vmbus.Lifecycle', member: 'Listening' });
+    // What is emitted is printed; a monitor that has read nothing yet has lost it.
+    writeFileSync(
+      path.join(folder, 'busctl'),
+      `#!/bin/sh\ncase "$*" in *emit*) echo '${ours}' > ${bus};; *) exec cat <> ${bus};; esac\n`,
+      { mode: 0o755 },
+    );
+    writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
+    const command = start(['on', 'shutdown', '--once', '--', 'echo', 'drained'], {
+      env: { PATH: `${folder}:${process.env.PATH}` },
+    });
+    await noted(command, /waiting for shutdown/);
+    const news = { type: 'signal', member: 'PrepareForShutdown', payload: { type: 'b', data: [true] } };
+    writeFileSync(bus, `${JSON.stringify(news)}\n`);
+    const { status, stdout } = await command.ended;
+
+    assert.deepEqual([status, stdout], [0, 'drained\n']);
+  });
+
   const tools = ['dbus-daemon', 'busctl', 'gdbus'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
   it('holds systemd up at a shutdown until the command has ended', {
     skip: tools.length > 0 && `not installed: ${tools.join(', ')}`,

@@ -5,7 +5,9 @@
 // Called by lifecycle.ts. Source: org.freedesktop.login1(5), systemd-inhibit(1).
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { once } from 'node:events';
+import { createInterface, type Interface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { VmbusError } from '../../errors.js';
 
@@ -19,7 +21,12 @@ export interface LogindWatch {
   close(): void;
 }
 
-const match = "type='signal',interface='org.freedesktop.login1.Manager'";
+const manager = 'org.freedesktop.login1.Manager';
+/** A signal of our own: what comes through tells that the others will, too. */
+const probe = { path: '/io/vmbus/lifecycle', interface: 'io.vmbus.Lifecycle', member: 'Listening' } as const;
+const probeIntervalMs = 250;
+/** An emulated machine needs seconds. */
+const listenLimitMs = 60_000;
 const members: ReadonlyMap<unknown, LogindNews['kind']> = new Map([
   ['PrepareForShutdown', 'shutdown'],
   ['PrepareForSleep', 'sleep'],
@@ -37,10 +44,12 @@ export interface LogindListener {
  * @throws Error that says why not: no systemd, no bus, not root
  */
 export async function watchLogind({ tell, lost }: LogindListener, signal: AbortSignal): Promise<LogindWatch> {
-  const monitor = spawn('busctl', ['--system', '--json=short', `--match=${match}`, 'monitor'], {
+  const matches = [manager, probe.interface].map((name) => `--match=type='signal',interface='${name}'`);
+  const monitor = spawn('busctl', ['--system', '--json=short', ...matches, 'monitor'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  await listening(monitor, signal);
+  const lines = createInterface({ input: monitor.stdout });
+  await listening(monitor, lines, signal);
   let lock = hold();
   let isClosed = false;
   const onEnd = (): void => {
@@ -48,7 +57,7 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
   };
   if (monitor.exitCode !== null || monitor.signalCode !== null) onEnd();
   else monitor.once('exit', onEnd);
-  createInterface({ input: monitor.stdout }).on('line', (line) => {
+  lines.on('line', (line) => {
     const news = newsIn(line);
     if (news !== null) tell(news);
   });
@@ -71,10 +80,11 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
   };
 }
 
-/** busctl says so, on its standard error, when the bus has taken its wish. */
-function listening(monitor: ChildProcess, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = '';
+/** Newer busctl (of systemd 257, say) does not tell that the bus has taken its wish, where it prints JSON. So signals of ours are sent until one comes. */
+async function listening(monitor: ChildProcess, lines: Interface, signal: AbortSignal): Promise<void> {
+  let said = '';
+  const isOver = new AbortController();
+  const listens = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => {
       monitor.kill();
       reject(new Error(why));
@@ -87,8 +97,31 @@ function listening(monitor: ChildProcess, signal: AbortSignal): Promise<void> {
       said = (said + text).slice(0, 2000);
       if (said.includes('Monitoring')) resolve();
     });
+    lines.on('line', (line) => {
+      if (messageIn(line).member === probe.member) resolve();
+    });
     signal.addEventListener('abort', () => fail('ended'), { once: true });
+    pause(listenLimitMs, undefined, { signal: isOver.signal, ref: false }).then(
+      () => fail('busctl prints nothing of what is said on the bus'),
+      () => undefined,
+    );
   });
+  void sendProbes(isOver.signal);
+  try {
+    await listens;
+  } finally {
+    isOver.abort();
+  }
+}
+
+/** Until told to stop. A bus that takes none has other ways to say that it is there. */
+async function sendProbes(stop: AbortSignal): Promise<void> {
+  const words = ['--system', 'emit', probe.path, probe.interface, probe.member];
+  while (!stop.aborted) {
+    const emitting = spawn('busctl', words, { stdio: 'ignore' });
+    await once(emitting, 'exit').catch(() => undefined);
+    await pause(probeIntervalMs, undefined, { signal: stop, ref: false }).catch(() => undefined);
+  }
 }
 
 function deaf(): VmbusError {
@@ -114,11 +147,21 @@ function hold(): { drop(): void } {
 
 /** News in a line of busctl; null for anything else, and for the end of a sleep, which clocks tell better. */
 export function newsIn(line: string): LogindNews | null {
+  const { member, payload } = messageIn(line);
+  const kind = members.get(member);
+  return kind !== undefined && payload?.data?.[0] === true ? { kind } : null;
+}
+
+interface BusMessage {
+  readonly member?: unknown;
+  readonly payload?: { readonly data?: readonly unknown[] } | null;
+}
+
+/** Empty for a line that is none. */
+function messageIn(line: string): BusMessage {
   try {
-    const { member, payload } = JSON.parse(line) as { member?: unknown; payload?: { data?: readonly unknown[] } };
-    const kind = members.get(member);
-    return kind !== undefined && payload?.data?.[0] === true ? { kind } : null;
+    return (JSON.parse(line) as BusMessage | null) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }
