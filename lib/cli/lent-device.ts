@@ -4,14 +4,14 @@
 // lives for this command only (`--sim`) it is bound here: nobody else could have done it.
 // Called by: open-device.ts, scsi/open-controller.ts, net/open-nic.ts.
 
-import type { Device } from '../index.js';
+import type { Bus, Device } from '../index.js';
 import type { Context } from './context.js';
 
 /** The device with this name, as it is now. @throws VmbusError ERR_VMBUS_NOT_BOUND, ERR_VMBUS_NO_DEVICE, what binding throws */
 export async function lentDevice(context: Context, name: string): Promise<Device> {
   const { bindDevice, VmbusError } = await import('../index.js');
   const bus = await context.bus();
-  const found = bus.device(name);
+  const found = lentBefore(bus, name) ?? bus.device(name);
   if (context.options.sim && !found.uio) {
     const binding = await bindDevice(found, { signal: context.signal });
     context.defer(() => binding.restore());
@@ -24,6 +24,13 @@ export async function lentDevice(context: Context, name: string): Promise<Device
     facts: { driver: device.driver },
     hint: `hv ${rootWords(context.options.root)}bind ${device.id}`,
   });
+}
+
+/** Among several of a class, the one that `hv bind DEVICE -- COMMAND` runs this command for. */
+function lentBefore(bus: Bus, name: string): Device | undefined {
+  const { VMBUS_DEVICE, VMBUS_ROOT } = process.env;
+  if (VMBUS_DEVICE === undefined || VMBUS_ROOT !== bus.root) return undefined;
+  return bus.devices().find((device) => device.id === VMBUS_DEVICE && device.class.name === name.toLowerCase());
 }
 
 /** The root as it was named on the command line, so that the hint can be pasted into a shell. */

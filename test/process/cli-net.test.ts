@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
 import { type NetvspProvider, netvsp, SimulatedHost } from '../../dist/host/index.js';
-import { run, start } from './cli-run.js';
+import { main, run, start } from './cli-run.js';
 import { readPcapng } from './pcapng-reader.js';
 
 const mac = '00:15:5d:01:02:03';
@@ -45,6 +45,20 @@ describe('hv net', () => {
     assert.match(text, /^link {6}up, 10,000 Mbit\/s$/m);
     assert.equal(JSON.parse(json).schema, 'vmbus.net.card/1');
     assert.equal(JSON.parse(json).version, '6.1');
+  });
+
+  it('means the card that it was lent, where there are several', async () => {
+    const second = { mac: '00:15:5d:01:02:04', instanceGuid: '00000000-0000-0000-0000-000000000012' };
+    await using host = await SimulatedHost.start({ devices: [netvsp({ mac }), netvsp({ name: 'net2', ...second })] });
+    const info = [process.execPath, main, 'net', 'info', '--json'];
+
+    const { status, stdout, stderr } = await run(['--root', host.root, 'bind', second.instanceGuid, '--', ...info]);
+    const unnamed = await run(['--root', host.root, 'net', 'info']);
+
+    assert.equal(status, 0, stderr);
+    assert.equal(JSON.parse(stdout).mac, second.mac);
+    assert.equal(unnamed.status, 3);
+    assert.match(unnamed.stderr, /"net" names 2 devices/);
   });
 
   it('pings a neighbour with an address that the network gives, and with one of its own', async () => {
