@@ -198,6 +198,9 @@ describe('hyperv_drm', patient, () => {
 
     since = seen.length;
     await world.machine.must(`echo ${screen.instanceGuid} > ${driver}/bind`);
+    // What the console draws before the kernel knows that somebody wants to hear of it is not told.
+    await happens(since, ({ kind }) => kind === 'pointer-shape');
+    await draw(randomBytes(lines.count * lines.bytes));
     await happens(since, ({ kind }) => kind === 'dirt');
     assert.deepEqual([screen.vramAddress, screen.situation], [windowStart, situationOf(small)]);
   });
