@@ -88,8 +88,9 @@ export class OwnSendArena implements SendArena {
   /** Tells subscribers of packets that were written. */
   publish(first: number, count: number): void {
     for (let i = first; i < first + count; i++) {
-      const [type = 0, flags = 0, offset = 0, length = 0, idLow = 0, idHigh = 0] = this.rows.subarray(i * ROW_WORDS);
-      publishSent(this.owner, type, flags & 0xffff, idLow, idHigh, this.bytes.subarray(offset, offset + length));
+      const word = (name: number): number => this.rows[i * ROW_WORDS + name] ?? 0;
+      const payload = this.bytes.subarray(word(offsetWord), word(offsetWord) + word(lengthWord));
+      publishSent(this.owner, word(typeWord), word(flagsWord) & 0xffff, word(lowWord), word(highWord), payload);
     }
   }
 
