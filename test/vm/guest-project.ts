@@ -73,6 +73,7 @@ export async function projectFiles(): Promise<IncludedPath[]> {
   const asTheyAre = [
     { from: 'package.json' },
     { from: 'build/Release', keep: keepNative },
+    { from: 'contrib' },
     { from: 'node_modules/commander', keep: keepModule },
   ];
   const files = asTheyAre

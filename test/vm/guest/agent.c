@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // First process of a hosted guest: runs shell commands for the lab, any number at a time, over one virtio-serial port.
-// Does what else a first process must: takes in orphans, switches off, restarts.
+// Does what else a first process must: takes in orphans, switches off, restarts. It can give that up to the init of
+// another root, and goes on there as an ordinary process.
 //   agent PORT
 // A frame, both ways, little-endian: u32 payload length, u32 kind, u32 job, payload.
 // The other end is lab/hosted/agent.ts. The lab compiles this with the machine's cc, statically.
@@ -13,12 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RUN = 1, INPUT = 2, KILL = 3, READY = 0x81, OUTPUT = 0x82, ERRORS = 0x83, ENDED = 0x84 };
+enum { RUN = 1, INPUT = 2, KILL = 3, HAND_OVER = 4, READY = 0x81, OUTPUT = 0x82, ERRORS = 0x83, ENDED = 0x84 };
 enum { CHUNK = 16384, JOBS = 64, COMMAND_MAX = 1 << 20, LEFTOVER_CHUNKS = 64 };
 
 struct frame {
@@ -43,6 +45,7 @@ struct job {
 
 static struct job jobs[JOBS];
 static int port;
+static int is_first = 1;
 
 static void fail(const char* what) {
   fprintf(stderr, "agent: %s: %s\n", what, strerror(errno));
@@ -159,6 +162,28 @@ static void add_input(struct input* in, const void* bytes, size_t length) {
   feed(in);
 }
 
+// Makes `root`, a mount with /proc, /sys and /dev in it, the root of everything, kernel threads included: they share the
+// first process's. Its /sbin/init becomes the first process, and a child of it carries on here.
+static void hand_over(uint32_t id, const char* root) {
+  if (chdir(root) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/")) {
+    tell_end(id, errno);
+    return;
+  }
+  pid_t child = fork();
+  if (child > 0) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    execl("/sbin/init", "init", (char*)NULL);
+    fail("/sbin/init");
+  }
+  if (child < 0) fail("fork");
+  is_first = 0;
+  setsid();
+  tell_end(id, 0);
+}
+
 static int take_frame(void) {
   static uint8_t payload[COMMAND_MAX + 1];
   struct frame frame;
@@ -181,6 +206,9 @@ static int take_frame(void) {
     case KILL:
       memcpy(&number, payload, sizeof(number));
       if (job) kill(-job->pid, (int)number);
+      break;
+    case HAND_OVER:
+      if (!job && is_first) hand_over(frame.job, (const char*)payload);
       break;
     default:
       break;
@@ -217,6 +245,7 @@ static void take_signal(int fd) {
     reap();
     return;
   }
+  if (!is_first) exit(0);
   sync();
   reboot(info.ssi_signo == SIGTERM ? RB_AUTOBOOT : RB_POWER_OFF);
 }

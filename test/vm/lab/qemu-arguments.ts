@@ -32,6 +32,8 @@ export interface GuestMachine extends MachineParts {
   readonly hibernates?: boolean;
   /** A file with the body of one more ACPI table. */
   readonly acpiTable?: string;
+  /** Its firmware says what Hyper-V's says. systemd looks there for QEMU's name before it asks the processor. */
+  readonly hypervFirmware?: boolean;
 }
 
 export interface OuterMachine extends Omit<MachineParts, 'append'> {
@@ -42,6 +44,11 @@ export interface OuterMachine extends Omit<MachineParts, 'append'> {
 // kvm=off hides KVM's own CPUID leaves, which Linux would prefer; vmbus-bridge needs vpindex and synic;
 // stimer needs time; relaxed keeps a slow CPU from watchdog panics.
 export const HYPERV_CPU = 'host,kvm=off,hv-relaxed,hv-vapic,hv-time,hv-vpindex,hv-synic,hv-runtime,hv-stimer';
+
+const HYPERV_FIRMWARE = [
+  ...['-smbios', 'type=0,vendor=American Megatrends Inc.'],
+  ...['-smbios', 'type=1,manufacturer=Microsoft Corporation,product=Virtual Machine'],
+];
 
 // A panic must end QEMU at once (-no-reboot) rather than wait for a timeout.
 const APPEND = 'console=ttyS0 loglevel=5 panic=-1 nokaslr mitigations=off';
@@ -77,7 +84,15 @@ function machineArguments(parts: MachineParts, board: string, accelerator: strin
 
 /** Arguments of the QEMU that is the Hyper-V host, or lets a process of ours be it. */
 export function guestArguments(machine: GuestMachine): string[] {
-  const { host, memoryFile, memoryMiB, restarts = false, hibernates = true, acpiTable } = machine;
+  const {
+    host,
+    memoryFile,
+    memoryMiB,
+    restarts = false,
+    hibernates = true,
+    acpiTable,
+    hypervFirmware = false,
+  } = machine;
   const memory = `memory-backend-file,id=ram,share=on,mem-path=${memoryFile},size=${memoryMiB}M`;
   const board = `pc,hpet=off${memoryFile === undefined ? '' : ',memory-backend=ram'}`; // less PCI to scan than "q35"
   return [
@@ -88,6 +103,7 @@ export function guestArguments(machine: GuestMachine): string[] {
     ...(restarts ? [] : ['-no-reboot']),
     ...(hibernates ? [] : ['-global', 'PIIX4_PM.disable_s4=1']),
     ...(acpiTable === undefined ? [] : ['-acpitable', `sig=SSDT,rev=2,data=${acpiTable}`]),
+    ...(hypervFirmware ? HYPERV_FIRMWARE : []),
   ];
 }
 

@@ -8,6 +8,7 @@ import { PassThrough, type Readable } from 'node:stream';
 const RUN = 1;
 const INPUT = 2;
 const KILL = 3;
+const HAND_OVER = 4;
 const READY = 0x81;
 const OUTPUT = 0x82;
 const ERRORS = 0x83;
@@ -61,6 +62,24 @@ export class Agent {
 
   /** Starts a shell command. */
   start(command: string): GuestProcess {
+    const { id, ...job } = this.#begin(RUN, command);
+    return {
+      ...job,
+      write: (bytes = '') => this.#input(id, Buffer.from(bytes)),
+      kill: (signal = 'SIGTERM') => {
+        const number = Buffer.alloc(4);
+        number.writeUInt32LE(constants.signals[signal]);
+        this.#send(KILL, id, number);
+      },
+    };
+  }
+
+  /** Makes a mount the guest's root, and its /sbin/init the first process. @returns 0, or the number of the error */
+  handOver(root: string): Promise<number> {
+    return this.#begin(HAND_OVER, root).ended;
+  }
+
+  #begin(kind: number, words: string): { readonly id: number } & Pick<GuestProcess, 'stdout' | 'stderr' | 'ended'> {
     const id = this.#nextJob++;
     const stdout = new PassThrough();
     const stderr = new PassThrough();
@@ -69,18 +88,8 @@ export class Agent {
       else this.#jobs.set(id, { stdout, stderr, resolve, reject });
     });
     ended.catch(() => undefined); // whoever waits for it gets it; a command may also be left to itself
-    this.#send(RUN, id, Buffer.from(command));
-    return {
-      stdout,
-      stderr,
-      ended,
-      write: (bytes = '') => this.#input(id, Buffer.from(bytes)),
-      kill: (signal = 'SIGTERM') => {
-        const number = Buffer.alloc(4);
-        number.writeUInt32LE(constants.signals[signal]);
-        this.#send(KILL, id, number);
-      },
-    };
+    this.#send(kind, id, Buffer.from(words));
+    return { id, stdout, stderr, ended };
   }
 
   /** The agent has started; what ran before is gone, what was to run before the first start begins. */

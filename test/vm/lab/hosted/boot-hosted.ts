@@ -38,6 +38,8 @@ export interface HostedOptions {
   readonly noReboot?: boolean;
   /** False: the guest cannot hibernate; hv_balloon refuses to work in one that can. */
   readonly hibernates?: boolean;
+  /** True: the firmware says what Hyper-V's says, for programs that look there. */
+  readonly hypervFirmware?: boolean;
   /** False: `machine.ram` is null. */
   readonly shareMemory?: boolean;
   /** False: boot, even if a snapshot is there, and leave none. */
@@ -47,6 +49,8 @@ export interface HostedOptions {
   readonly note?: (text: string) => void;
   readonly signal?: AbortSignal;
 }
+
+const MEBIBYTE = 2 ** 20;
 
 /** busybox's own shell prefers its applets to programs in the PATH, even to those of packages. */
 const SHELL = 'dash';
@@ -87,8 +91,17 @@ export async function bootHosted(options: HostedOptions): Promise<HostedMachine>
   const lab = await labFor(options);
   const extras = await extrasFor(lab, options);
   const { cpus = 2, memoryMiB = 512, windowMiB = 0, append = '' } = options;
-  const { noReboot = true, shareMemory = true, hibernates = true } = options;
-  const size = { cpus, memoryMiB, windowMiB, append, restarts: !noReboot, sharesMemory: shareMemory, hibernates };
+  const { noReboot = true, shareMemory = true, hibernates = true, hypervFirmware = false } = options;
+  const size = {
+    cpus,
+    memoryMiB,
+    windowMiB,
+    append,
+    restarts: !noReboot,
+    sharesMemory: shareMemory,
+    hibernates,
+    hypervFirmware,
+  };
   const command = hostedCommand(lab, extras, size);
   const canSave = lab.mode === 'nested' && options.useSnapshot !== false;
   const snapshot = canSave ? snapshotFile(lab.cache, command.command) : undefined;
@@ -118,7 +131,7 @@ async function start(
   options.signal?.throwIfAborted();
   const started = Date.now();
   const note = (text: string): void => options.note?.(`${((Date.now() - started) / 1000).toFixed(1)} s: ${text}`);
-  const memoryBytes = options.shareMemory === false ? 0 : memoryFileMiB << 20;
+  const memoryBytes = options.shareMemory === false ? 0 : memoryFileMiB * MEBIBYTE;
   const process = await HostedProcess.start({
     command: restore ? [...command, ...RESTORE_ARGUMENTS] : command,
     env,
@@ -129,7 +142,7 @@ async function start(
   const machine = new HostedMachine(process, {
     release: lab.release,
     mode: lab.mode,
-    ram: path === undefined ? null : { path, bytes: (options.memoryMiB ?? 512) << 20 },
+    ram: path === undefined ? null : { path, bytes: (options.memoryMiB ?? 512) * MEBIBYTE },
     modules: ['hv_vmbus', ...(options.modules ?? [])],
   });
   const abort = (): void => process.kill('interrupted');

@@ -27,6 +27,7 @@ export interface HostedSize {
   readonly sharesMemory: boolean;
   readonly restarts: boolean;
   readonly hibernates: boolean;
+  readonly hypervFirmware: boolean;
   /** Of its memory, for the bus's memory-mapped window; 0 for a bus without one. */
   readonly windowMiB: number;
 }

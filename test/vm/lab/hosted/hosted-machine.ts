@@ -145,6 +145,16 @@ export class HostedMachine implements AsyncDisposable {
     await this.must(UNPACK_FILES, { input: filesArchive(include) });
   }
 
+  /**
+   * Makes a mounted system the guest's own: its root, with /proc, /sys and /dev moved there, and its /sbin/init as the first
+   * process. Commands run in it from now on.
+   */
+  async handOver(root: string): Promise<void> {
+    await this.must(`for each in dev proc sys; do mount --move /$each ${root}/$each || exit; done`);
+    const error = await this.#agent.handOver(root);
+    if (error !== 0) throw new Error(`${root} could not become the root: error ${error}`);
+  }
+
   /** What the guest's kernel has printed so far. */
   get console(): string {
     return this.#process.consoles.guest.text;
