@@ -44,6 +44,7 @@ export const OFFERED_MODULES = [
   'hyperv_drm',
   'vsock_loopback',
   'loop',
+  'tun',
   'ext4',
   'cpuid',
   'msr',

@@ -69,9 +69,8 @@ function addModules(archive: CpioWriter, kernel: Kernel, { load, offer, aliases 
   archive.text('/lab/load', load.map((name) => `${name}\n`).join(''));
 }
 
-function addProgram(archive: CpioWriter, name: string, file: string, root = ''): void {
-  archive.file(name, file);
-  for (const [place, library] of librariesOf([file], root)) archive.file(place, library);
+function addLibraries(archive: CpioWriter, program: string, root: string): void {
+  for (const [place, library] of librariesOf([program], root)) archive.file(place, library);
 }
 
 function addFile(archive: CpioWriter, place: string, file: string): void {
@@ -125,8 +124,10 @@ export function guestImage(contents: GuestContents): GuestImage {
       archive.text('/etc/passwd', ACCOUNTS);
       archive.text('/etc/group', GROUPS);
       addModules(archive, kernel, { load, offer: OFFERED_MODULES, aliases });
-      for (const { place, file, root } of programs) addProgram(archive, place, file, root);
+      for (const { place, file } of programs) archive.file(place, file);
       for (const [place, file] of Object.entries(files)) addFile(archive, place, file);
+      // Last: what a package has under two names stays one file, or a program would load it twice.
+      for (const { file, root } of programs) addLibraries(archive, file, root);
       archive.end();
     },
   };
@@ -169,7 +170,9 @@ export function outerImageFile(options: OuterImageOptions): string {
     const archive = new CpioWriter(sink);
     addBase(archive, qemuTree, init);
     addModules(archive, kernel, { load: OUTER_LOADS, offer: [] });
-    addProgram(archive, '/usr/bin/qemu-system-x86_64', path.join(qemuTree, 'usr/bin/qemu-system-x86_64'), qemuTree);
+    const qemu = path.join(qemuTree, 'usr/bin/qemu-system-x86_64');
+    archive.file('/usr/bin/qemu-system-x86_64', qemu);
+    addLibraries(archive, qemu, qemuTree);
     for (const name of ['linuxboot_dma.bin', 'pvh.bin', 'kvmvapic.bin', 'qboot.rom']) {
       archive.file(`/usr/share/qemu/${name}`, path.join(qemuTree, 'usr/share/qemu', name));
     }
