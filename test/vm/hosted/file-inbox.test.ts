@@ -165,6 +165,24 @@ describe('hv fcopy serve in a guest', () => {
     assert.equal(await receiver.ended, 0, receiver.errors());
     assert.equal(await everything(), 'inbox/once');
   });
+
+  it('does what docs/file-copy.md says', async () => {
+    await sh('echo app:x:990:990::/:/bin/sh >> /etc/passwd && echo app:x:990: >> /etc/group');
+    await sh(`printf '#!/bin/sh\\necho $HV_FILE_SIZE "$@" > /tmp/imported\\n' > /app/import && chmod +x /app/import`);
+    await sh('install -d -m 0750 -o app -g app /srv/inbox');
+    const rules = '--into /srv/inbox=0640,app:app --max-size 2G --create-folders';
+    receiver = serve(`${rules} --on-file './import --file={}'`);
+    await receiver.saw('listening');
+    await files.ready(patient);
+    await files.send(Buffer.from('report\n'), { path: '/srv/inbox', name: 'report.txt', createPath: true });
+    assert.equal((await receiver.saw('hook')).status, 0);
+    assert.equal(await sh('stat -c "%a %u %g" /srv/inbox/report.txt'), '640 990 990');
+    assert.equal(await sh('cat /tmp/imported'), '7 --file=/srv/inbox/report.txt');
+    await assert.rejects(files.send(Buffer.from('x'), { path: '/etc/cron.d', name: 'x' }), refusedWith('accessDenied'));
+    assert.match(JSON.stringify((await failureOf('/etc/cron.d/x')).error), /is not one for files of the host/);
+    receiver.kill();
+    await receiver.ended;
+  });
 });
 
 /** Reads on to the failure of a file. @param count Which one, as they are told once each */

@@ -6,24 +6,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { netvsp } from '../../../dist/host/index.js';
 import { projectFiles } from '../guest-project.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
-import { bringUp, lan, neighbour } from './lan.js';
+import { bringUp, lan, lentCard, neighbour } from './lan.js';
 import { linesOf } from './support/guest-lines.js';
 
 const pings = isFullSize ? 200 : 20;
 const frames = isFullSize ? 20_000 : 1000;
 const ours = '10.9.9.7';
-const instance = '00000000-0000-0000-0000-000000000011';
 
 const { right } = lan({ queues: 2 });
-/** With a monitor: older kernels lend no others. */
-const provider = netvsp({
-  ...{ name: 'left', mac: '00:15:5d:00:00:01', queues: 2, monitorId: 9, instanceGuid: instance },
-  switch: right.provider.network,
-});
-const left = { name: 'left', mac: '00:15:5d:00:00:01', address: '10.9.9.11', provider };
+const left = lentCard(right.provider.network, 2);
+const { instance, provider } = left;
 
 let world: HostWorld;
 before(async () => {

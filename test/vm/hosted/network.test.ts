@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize, printMebibytes } from './host-world.js';
-import { bringUp, lan, neighbour } from './lan.js';
+import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
+import { bringUp, type LanCard, lan, neighbour } from './lan.js';
+import { carryOverTcp } from './support/tcp-carry.js';
 
 const pings = isFullSize ? 1000 : 100;
 const mebibytes = isFullSize ? 256 : 16;
@@ -58,13 +59,8 @@ describe('hv_netvsc', () => {
   ] as const) {
     it(`carries ${mebibytes} MiB over TCP from ${from.name} to ${to.name}`, async () => {
       const before = from.provider.statistics.sent.bytes;
-      const got = sh(`ip netns exec ${to.name} socat -u -b 65536 TCP-LISTEN:7000,reuseaddr - | sha256sum`);
-      const send = `ip netns exec ${from.name} socat -u -b 65536 - TCP:${to.address}:7000,retry=20,interval=0.5`;
-      // Nothing is kept: the guest's files are its memory.
-      const sent = await sh(
-        `mkfifo /tmp/copy && { ${printMebibytes(mebibytes)} | tee /tmp/copy | ${send} & sha256sum < /tmp/copy; wait; rm /tmp/copy; }`,
-      );
-      assert.equal(await got, sent);
+      const stationOf = ({ name, address }: LanCard) => ({ address, inside: `ip netns exec ${name}` });
+      await carryOverTcp(world, { from: stationOf(from), to: stationOf(to), mebibytes });
       assert.ok(from.provider.statistics.sent.bytes - before >= mebibytes * 1024 * 1024);
     });
   }

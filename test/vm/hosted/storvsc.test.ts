@@ -22,6 +22,7 @@ import {
 import { linesOf } from './support/guest-lines.js';
 import { HeldDisk } from './support/held-disk.js';
 import { fileOfSoundExt4 } from './support/host-fsck.js';
+import { installHv } from './support/hv-command.js';
 
 const mebibyte = 1024 * 1024;
 const writtenMebibytes = isFullSize ? 256 : 16;
@@ -39,22 +40,28 @@ const passing = scsi({
   ...{ name: 'passing', instanceGuid: passingInstance, monitorId: 10 },
   disks: [memoryDisk({ sizeBytes: mebibyte })],
 });
+/** For what docs/storage.md tells to do: two disks, of which one is copied to the other. */
+const guidedInstance = '00000000-0000-0000-0000-000000000023';
+const filled = (byte: number) => memoryDisk({ sizeBytes: mebibyte, content: new Uint8Array(mebibyte).fill(byte) });
+const [target, source] = [filled(0), filled(0x5a)];
+const guided = scsi({ name: 'guided', instanceGuid: guidedInstance, monitorId: 11, disks: [target, source] });
 
 let world: HostWorld;
 before(async () => {
   world = await bootWorld({
-    devices: [controller, passing],
+    devices: [controller, passing, guided],
     modules: ['hv_storvsc', 'sd_mod', 'ext4', 'uio_hv_generic'],
     node: true,
     memoryMiB: 640,
   });
   await world.machine.put(await projectFiles());
+  await installHv(world.machine);
   await sh('echo 4 > /proc/sys/vm/nr_hugepages && grep -q "HugePages_Free: *4" /proc/meminfo');
 });
 after(async () => endWorld(world));
 
 const sh = async (command: string): Promise<string> => (await world.machine.must(command)).trim();
-const hv = (command: string) => world.machine.run(`cd /app && node dist/cli/main.js ${command}`);
+const hv = (command: string) => world.machine.run(`hv ${command}`);
 
 /** Device file of the kernel's disk of so many mebibytes, waited for. */
 const diskOf = (mebibytes: number): Promise<string> =>
@@ -126,8 +133,24 @@ describe('our side of a SCSI controller', () => {
     const program = start('read', passingInstance);
     await program.next((line) => line.up === 0);
     world.host.rescind('passing');
-    assert.deepEqual(await program.next(), { code: 'ERR_VMBUS_RESCINDED', by: 'rescind' });
+    // Its disks go first.
+    assert.deepEqual(await program.next(), { code: 'ERR_VMBUS_NO_DEVICE', by: 'rescind' });
     assert.equal(await program.ended, 0, program.errors());
+  });
+
+  it('is listed, copied and written as the guide says, and given back', async () => {
+    const [ls, read, write] = [
+      `hv scsi ls ${guidedInstance}`,
+      `hv scsi read ${guidedInstance} --lun 1 -o /tmp/disk.img`,
+      `hv scsi write ${guidedInstance} /tmp/disk.img --lun 0`,
+    ];
+    const steps = [ls, read, 'stat -c %a /tmp/disk.img', `! ${write}`, `${write} --write`];
+    const { status, stdout, stderr } = await hv(`bind ${guidedInstance} ${accept} -- sh -ec '${steps.join('; ')}'`);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^600$/m);
+    const bytes = await target.read(0, mebibyte);
+    assert.ok(bytes.every((byte) => byte === 0x5a));
+    assert.match(await sh(`readlink /sys/bus/vmbus/devices/${guidedInstance}/driver`), /hv_storvsc$/);
   });
 
   it('goes back to the kernel after the crash, with its file system as it was', async () => {
