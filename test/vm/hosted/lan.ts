@@ -5,6 +5,7 @@
 
 import { type NetvspProvider, NetworkSwitch, netvsp, networkPeer } from '../../../dist/host/index.js';
 import type { HostWorld } from './host-world.js';
+import type { Station } from './support/tcp-carry.js';
 
 /** A card that can be brought up in a namespace. */
 export interface LanCard {
@@ -47,6 +48,9 @@ export function lentCard(network: NetworkSwitch, queues: number): LentCard {
   const provider = netvsp({ name, mac, queues, monitorId: 9, instanceGuid: instance, switch: network });
   return { name, mac, address: '10.9.9.11', instance, provider };
 }
+
+/** Where a card's programs run. */
+export const inNamespace = ({ name, address }: LanCard): Station => ({ address, inside: `ip netns exec ${name}` });
 
 /** Moves a card to its namespace as `eth`, gives it its address and brings it up. It may still be on its way. */
 export async function bringUp({ machine }: HostWorld, { name, mac, address, provider }: LanCard): Promise<void> {

@@ -8,8 +8,9 @@ import { after, before, describe, it } from 'node:test';
 
 import { projectFiles } from '../guest-project.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
-import { bringUp, lan, lentCard, neighbour } from './lan.js';
+import { bringUp, inNamespace, lan, lentCard, neighbour } from './lan.js';
 import { linesOf } from './support/guest-lines.js';
+import { pingWithoutLoss } from './support/ping.js';
 
 const pings = isFullSize ? 200 : 20;
 const frames = isFullSize ? 20_000 : 1000;
@@ -52,8 +53,7 @@ describe('our side of the network card', () => {
   it('answers the pings of the kernel', async () => {
     const program = start('stand', instance, `${ours}/24`);
     await program.next((line) => line.stands === ours);
-    const out = await world.machine.must(`ip netns exec right ping -c ${pings} -i 0.01 -W 20 ${ours}`);
-    assert.match(out, new RegExp(` ${pings} received, 0% packet loss`));
+    await pingWithoutLoss(world, { from: inNamespace(right), to: ours, count: pings });
     program.write('end\n');
     await program.next((line) => line.given === 'hv_netvsc');
     assert.equal(await program.ended, 0, program.errors());
@@ -76,8 +76,7 @@ describe('our side of the network card', () => {
 
   it('leaves a card that the kernel drives as before', async () => {
     await bringUp(world, left);
-    const out = await world.machine.must(`ip netns exec left ping -c ${pings} -i 0.01 -W 20 ${right.address}`);
-    assert.match(out, new RegExp(` ${pings} received, 0% packet loss`));
+    await pingWithoutLoss(world, { from: inNamespace(left), to: right.address, count: pings });
     await world.machine.must('ip -n left link set eth down && ip -n left link set eth netns 1 && ip netns del left');
   });
 

@@ -9,9 +9,10 @@ import { after, before, describe, it } from 'node:test';
 import { readPcapng } from '../../process/pcapng-reader.js';
 import { projectFiles } from '../guest-project.js';
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
-import { bringUp, lan, lentCard, neighbour } from './lan.js';
+import { bringUp, inNamespace, lan, lentCard, neighbour } from './lan.js';
 import { linesOf } from './support/guest-lines.js';
 import { installHv } from './support/hv-command.js';
+import { pingWithoutLoss } from './support/ping.js';
 import { carryOverTcp } from './support/tcp-carry.js';
 
 const mebibytes = isFullSize ? 64 : 16;
@@ -20,10 +21,7 @@ const { right } = lan({ queues: 2 });
 const left = lentCard(right.provider.network, 2);
 /** Of the interface that `hv net tap` makes. */
 const ours = '10.9.9.7';
-const stations = {
-  ours: { address: ours },
-  theirs: { address: right.address, inside: 'ip netns exec right' },
-};
+const stations = { ours: { address: ours }, theirs: inNamespace(right) };
 
 let world: HostWorld;
 before(async () => {
@@ -104,8 +102,7 @@ describe('an interface that our code joins to a card', () => {
 
   it('is there, and its kernel pings across the switch without loss', async () => {
     tap = await join();
-    const out = await sh(`ping -c ${pings} -i 0.05 -W 20 ${right.address}`);
-    assert.match(out, new RegExp(` ${pings} received, 0% packet loss`));
+    await pingWithoutLoss(world, { to: right.address, count: pings });
   });
 
   it(`carries ${mebibytes} MiB over TCP to the kernel's own card`, () =>
@@ -119,7 +116,7 @@ describe('an interface that our code joins to a card', () => {
     await carrierIs(0);
     left.provider.connect();
     await carrierIs(1);
-    assert.match(await sh(`ping -c 3 -i 0.1 -W 20 ${right.address}`), / 3 received, 0% packet loss/);
+    await pingWithoutLoss(world, { to: right.address, count: 3 });
   });
 
   it('ends with Ctrl-C, and the card is the kernel’s again and works', async () => {
@@ -130,8 +127,7 @@ describe('an interface that our code joins to a card', () => {
     await tap.ended;
     assert.equal(await sh('ls /sys/class/net | grep lan0 || echo gone'), 'gone');
     await bringUp(world, left);
-    const out = await sh(`ip netns exec left ping -c ${pings} -i 0.05 -W 20 ${right.address}`);
-    assert.match(out, new RegExp(` ${pings} received, 0% packet loss`));
+    await pingWithoutLoss(world, { from: inNamespace(left), to: right.address, count: pings });
     await sh('ip -n left link set eth down && ip -n left link set eth netns 1 && ip netns del left');
   });
 

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
 import { assertContent, bootWorld, endWorld, type HostWorld, isFullSize } from './host-world.js';
-import { bringUp, type LanCard, lan, neighbour } from './lan.js';
+import { bringUp, inNamespace, lan, neighbour } from './lan.js';
+import { pingWithoutLoss } from './support/ping.js';
 import { carryOverTcp } from './support/tcp-carry.js';
 
 const pings = isFullSize ? 1000 : 100;
@@ -33,8 +34,7 @@ describe('hv_netvsc', () => {
   });
 
   it('pings across the switch without loss', async () => {
-    const out = await inLeft(`ping -c ${pings} -i 0.01 -W 20 ${right.address}`);
-    assert.match(out, new RegExp(` ${pings} received, 0% packet loss`));
+    await pingWithoutLoss(world, { from: inNamespace(left), to: right.address, count: pings });
   });
 
   it('sees the cable go and come', async () => {
@@ -59,8 +59,7 @@ describe('hv_netvsc', () => {
   ] as const) {
     it(`carries ${mebibytes} MiB over TCP from ${from.name} to ${to.name}`, async () => {
       const before = from.provider.statistics.sent.bytes;
-      const stationOf = ({ name, address }: LanCard) => ({ address, inside: `ip netns exec ${name}` });
-      await carryOverTcp(world, { from: stationOf(from), to: stationOf(to), mebibytes });
+      await carryOverTcp(world, { from: inNamespace(from), to: inNamespace(to), mebibytes });
       assert.ok(from.provider.statistics.sent.bytes - before >= mebibytes * 1024 * 1024);
     });
   }
@@ -81,7 +80,7 @@ describe('a card that comes and goes', () => {
     await sh('while ip netns exec late test -e /sys/class/net/eth; do sleep 0.1; done');
     traffic.kill('SIGKILL');
     await traffic.ended;
-    assert.match(await inLeft(`ping -c 3 -i 0.1 -W 20 ${right.address}`), / 3 received, 0% packet loss/);
+    await pingWithoutLoss(world, { from: inNamespace(left), to: right.address, count: 3 });
   });
 });
 
