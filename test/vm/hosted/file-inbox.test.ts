@@ -179,7 +179,8 @@ describe('hv fcopy serve in a guest', () => {
     assert.equal(await sh('stat -c "%a %u %g" /srv/inbox/report.txt'), '640 990 990');
     assert.equal(await sh('cat /tmp/imported'), '7 --file=/srv/inbox/report.txt');
     await assert.rejects(files.send(Buffer.from('x'), { path: '/etc/cron.d', name: 'x' }), refusedWith('accessDenied'));
-    assert.match(JSON.stringify((await failureOf('/etc/cron.d/x')).error), /is not one for files of the host/);
+    const { error } = await receiver.saw('failed');
+    assert.match(JSON.stringify(error), /is not one for files of the host/);
     receiver.kill();
     await receiver.ended;
   });
