@@ -112,6 +112,17 @@ describe('a card is not taken', () => {
 });
 
 describe('a card is taken', () => {
+  test('with an address on its interface only by force, also while that is down', async () => {
+    await using scene = await CardScene.make({ flags: [], addr_info: configured.addr_info.slice(0, 1) });
+    const refusal = withCode('ERR_VMBUS_IN_USE', /lan0 has the address 10\.1\.0\.7/);
+    await assert.rejects(bindDevice(scene.device, { dryRun: true }), refusal);
+    await assert.rejects(bindDevice(scene.device), refusal);
+    assert.deepEqual(scene.kernel.writes, []);
+
+    const binding = await bindDevice(scene.device, { force: true });
+    await binding.restore();
+  });
+
   test('without `ip` where it has nothing but its name to lose, with a warning', async () => {
     await using scene = await CardScene.make({});
     scene.ip.refuse = () => ({ status: -1, stdout: '', stderr: 'there is no program ip here' });

@@ -16,7 +16,7 @@ import { acceptableHazards, kernelHazards } from '../kernel/known-kernels.js';
 import { boundDriver } from '../read/device-reader.js';
 import { requireWritable } from '../root.js';
 import type { BindingRecord, BindOptions, Device, DeviceBinding, DeviceUse, InterfaceState } from '../types.js';
-import { examine, harmOfTaking, hasOverride, type Request } from './examine.js';
+import { examine, harmOfTaking, hasOverride, type Request, refuseAddresses } from './examine.js';
 import { guard, unguard } from './exit-guard.js';
 import { carryBack, giveBack } from './give-back.js';
 import { HeldBinding } from './held-binding.js';
@@ -128,6 +128,7 @@ function formerRecord({ root, id, driver, options }: Request): BindingRecord | n
 /** What a card's interface has, if a record can hold it. */
 async function keep(request: Request, current: Device): Promise<Remembered> {
   const kept = await runSteps(request.root, rememberInterface(current), request.options.signal);
+  if (kept.state !== null && request.options.force !== true) refuseAddresses(current, kept.state);
   if (kept.state !== null && !fits(recordFor(request, current, kept.state))) throw tooMuch(current, kept.state);
   return kept;
 }

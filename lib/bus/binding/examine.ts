@@ -10,7 +10,7 @@ import type { Guid } from '../../guid.js';
 import { type KernelHazard, takingHazards } from '../kernel/known-kernels.js';
 import { deviceIds, readDevice } from '../read/device-reader.js';
 import { rootKind } from '../root.js';
-import type { BindOptions, Device, DeviceUse } from '../types.js';
+import type { BindOptions, Device, DeviceUse, InterfaceState } from '../types.js';
 import { deviceUses } from '../use/device-use.js';
 import { deviceGone, moduleMissing } from './bind-refusal.js';
 import { driverFolder, uioDriver } from './plan.js';
@@ -49,6 +49,16 @@ export function examine({ root, id, driver, options }: Request): {
   const harm = harmOfTaking(current, driver).find(({ id }) => options.accept?.includes(id) !== true);
   if (harm !== undefined) throw harmful(current, harm);
   return { current, uses };
+}
+
+/** An interface that is down has addresses all the same; the kernel's tables, which `deviceUses` reads, do not show them. */
+export function refuseAddresses(device: Device, { name, addresses }: InterfaceState): void {
+  if (addresses.length === 0) return;
+  const details = addresses.map(({ address }) => `${name} has the address ${address}`);
+  throw inUse(
+    device,
+    details.map((detail) => ({ kind: 'address', detail, forceable: true })),
+  );
 }
 
 /** What comes of it when the device's own driver has it again. */
