@@ -80,7 +80,10 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
   };
 }
 
-/** Newer busctl (of systemd 257, say) does not tell that the bus has taken its wish, where it prints JSON. So signals of ours are sent until one comes. */
+/**
+ * Resolves when what is said on the bus comes through. Newer versions of busctl (that of systemd 257, say) do not tell when
+ * the bus has taken their wish, where they print JSON: signals of ours are sent until one of them comes.
+ */
 async function listening(monitor: ChildProcess, lines: Interface, signal: AbortSignal): Promise<void> {
   let said = '';
   const isOver = new AbortController();
