@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The two buffers of a device that has them: what its UIO maps 3 and 4 say, checked.
-// Called by: open-plan.ts. Source: drivers/uio/uio_hv_generic.c (hv_uio_probe): the name holds the GPADL handle in decimal.
+// Called by: open-plan.ts, devices/storvsc. Source: drivers/uio/uio_hv_generic.c (hv_uio_probe): the name holds the GPADL handle in decimal.
 
 import type { Device, UioAttributes } from '../bus/types.js';
 import { VmbusError } from '../errors.js';
@@ -22,6 +22,11 @@ export function buffersOf(device: Pick<Device, 'id' | 'path' | 'class'>, uio: Ui
     sendBytes: sent.bytes,
     sendGpadl: sent.gpadl,
   };
+}
+
+/** What the device's map says of its receive buffer, unchecked; 0 where the kernel made none. */
+export function receiveBufferBytes({ uio }: Pick<Device, 'uio'>): number {
+  return uio?.maps.find(({ index }) => index === receive.index)?.sizeBytes ?? 0;
 }
 
 function bufferOf(

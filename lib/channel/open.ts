@@ -36,8 +36,12 @@ export const defaultSizes: Required<AttachChannelOptions> = { arenaBytes: 32 * 1
 export async function openChannel(device: Device, options: OpenChannelOptions = {}): Promise<Channel> {
   checkDevice(device);
   checkOpenOptions(options);
+  return openForDriver(device, options, callSite(openChannel));
+}
+
+/** The same for a device driver of ours, with what only those may want. Not for scripts. */
+export async function openForDriver(device: Device, options: PlanOptions, openedAt: string): Promise<Channel> {
   options.signal?.throwIfAborted();
-  const openedAt = callSite(openChannel);
   const core = await openPrimary(leases(), device, options);
   return new OpenedChannel(core, { parent: null, openedAt });
 }

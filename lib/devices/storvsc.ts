@@ -7,10 +7,13 @@
 import { inspect } from 'node:util';
 import { rootKind } from '../bus/root.js';
 import type { Device } from '../bus/types.js';
+import { checkOpenOptions } from '../channel/arguments.js';
+import { receiveBufferBytes } from '../channel/buffer-plan.js';
 import type { ChannelCore } from '../channel/channel-core.js';
-import { openChannel } from '../channel/open.js';
+import { openForDriver } from '../channel/open.js';
 import { coreOf } from '../channel/opened-channel.js';
 import type { Channel, CloseReason } from '../channel/types.js';
+import { callSite } from '../channel/unclosed.js';
 import { VmbusError } from '../errors.js';
 import type { Sense } from '../protocol/scsi/sense.js';
 import { ideClass, ideTargetOf } from '../protocol/storvsc.js';
@@ -46,10 +49,10 @@ export type * from './storvsc/types.js';
 const handshakeTimeoutMs = 5000;
 
 /**
- * Opens a SCSI controller or an IDE accelerator that is bound to uio_hv_generic, and finds its disks. Needs huge pages
- * (`sysctl vm.nr_hugepages=4`) and CAP_SYS_ADMIN in a guest. Whoever can open a controller can have the host read and write any
+ * Opens a SCSI controller or an IDE accelerator that is bound to uio_hv_generic, and finds its disks. Needs CAP_SYS_ADMIN in a
+ * guest, and huge pages (`sysctl vm.nr_hugepages=4`) where its kernel makes no buffer for the device. Whoever can open a controller can have the host read and write any
  * memory of the guest: it is a right as far-reaching as root's.
- * @throws what {@link openChannel} throws; VmbusError ERR_VMBUS_SYSTEM (no huge pages), _PERMISSION, _UNSUPPORTED, _PROTOCOL,
+ * @throws what `openChannel` throws; VmbusError ERR_VMBUS_SYSTEM (no huge pages), _PERMISSION, _UNSUPPORTED, _PROTOCOL,
  * _TIMEOUT, _NATIVE_LOAD; TypeError, RangeError for wrong options
  * @example
  * await using binding = await bindDevice(bus.device('scsi'), { accept: ['restored-disks-hang'] });
@@ -59,19 +62,20 @@ const handshakeTimeoutMs = 5000;
  */
 export async function openStorage(device: Device, options: StorageOptions = {}): Promise<StorageController> {
   const settings = checkStorage(device, options);
-  const { signal } = settings;
+  const { signal, channel: wishes = {} } = settings;
+  checkOpenOptions(wishes);
   signal?.throwIfAborted();
   const arena = DmaArena.make({
     slots: settings.queueDepth,
     slotBytes: settings.maxTransferBytes,
     isSimulated: rootKind(device.root) === 'simulated',
+    deviceBytes: receiveBufferBytes(device),
   });
-  const channel = await openChannel(device, { ...settings.channel, ...(signal ? { signal } : {}) }).catch(
-    async (error: unknown) => {
-      await arena.release();
-      throw error;
-    },
-  );
+  const plan = { ...wishes, ...(signal ? { signal } : {}), buffers: arena.wantsDevice };
+  const channel = await openForDriver(device, plan, callSite(openStorage)).catch(async (error: unknown) => {
+    await arena.release();
+    throw error;
+  });
   const controller = new StorageController(device, channel, arena, settings);
   await controller.start();
   return controller;

@@ -20,7 +20,7 @@ export const DmaStage = {
 
 /** Positions in the array that `inspectDma` fills. */
 export const DmaInspect = {
-  /** 0 huge pages, 1 memory for a simulated host. */
+  /** 0 huge pages, 1 memory for a simulated host, 2 a buffer of the device. */
   kind: 0,
   bytes: 1,
   /** 0: its pages are pinned for good; else the errno that stood in the way. */
@@ -35,6 +35,11 @@ export interface DmaFunctions {
    * for a simulated host, whose frames `showDma` fetches. A handle, or a negative errno with the `DmaStage` in `stage[0]`.
    */
   makeDma(bytes: number, simulated: boolean, stage: Float64Array): number;
+  /**
+   * The beginning of a lease's receive buffer as such memory, for which the lease must have been opened with its buffers; whole
+   * pages. Gone with the lease. A handle, a negative errno with the stage, or a status.
+   */
+  makeDeviceDma(lease: number, bytes: number, stage: Float64Array): number;
   /** Fills `out` as {@link DmaInspect} says. 0 or a status. */
   inspectDma(memory: number, out: Float64Array): number;
   /** Fills `out` with the frame of every 4096 bytes and answers how many there are, 0 before `showDma`; or a status. */
@@ -49,7 +54,7 @@ export interface DmaFunctions {
    */
   showDma(lease: number, memory: number, timeoutMs: number, done: (errno: number) => void): number;
   /**
-   * Descriptors for the keeper: of the node, the memory, and what pins it (-1 where nothing does). They stay their owners'. From
+   * Descriptors for the keeper: of the node, the memory (-1 for a device's buffer), and what pins it (-1 where nothing does). They stay their owners'. From
    * here on the lease has the node by the highest number of them as well, so that it is let go first when this process is killed.
    * 0, a negative errno or a status.
    */

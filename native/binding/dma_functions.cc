@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,19 @@ constexpr int64_t kMostBytes = static_cast<int64_t>(os::kMostDmaBytes);
 constexpr size_t kInspectWords = 3;
 constexpr size_t kDescriptors = 3;
 
+// A handle of what was made, or a negative errno with its stage.
+Napi::Value Kept(const Arguments& arguments, std::span<double> stage,
+                 os::DmaMemory::MakeResult made) {
+  if (const auto* failure = std::get_if<os::DmaFailure>(&made)) {
+    stage.front() = static_cast<double>(failure->stage);
+    return arguments.Number(-failure->error);
+  }
+  stage.front() = 0;
+  const int32_t handle =
+      arguments.state().dma.Add(std::move(*std::get_if<std::shared_ptr<os::DmaMemory>>(&made)));
+  return arguments.Number(handle == 0 ? -EMFILE : handle);
+}
+
 Napi::Value MakeDma(const Napi::CallbackInfo& info) {
   const Arguments arguments(info);
   const auto bytes = arguments.Integer(0, "bytes", 0, kMostBytes);
@@ -39,15 +53,25 @@ Napi::Value MakeDma(const Napi::CallbackInfo& info) {
   const auto stage = arguments.Doubles(2, "stage", 1);
   if (!stage) return {};
   const auto size = static_cast<size_t>(*bytes);
-  auto made = *simulated ? os::DmaMemory::MakeSimulated(size) : os::DmaMemory::MakeHuge(size);
-  if (const auto* failure = std::get_if<os::DmaFailure>(&made)) {
-    stage->front() = static_cast<double>(failure->stage);
-    return arguments.Number(-failure->error);
-  }
+  return Kept(arguments, *stage,
+              *simulated ? os::DmaMemory::MakeSimulated(size) : os::DmaMemory::MakeHuge(size));
+}
+
+Napi::Value MakeDeviceDma(const Napi::CallbackInfo& info) {
+  const Arguments arguments(info);
+  const auto lease = arguments.Handle(0);
+  if (!lease) return {};
+  const auto bytes = arguments.Integer(1, "bytes", 0, kMostBytes);
+  if (!bytes) return {};
+  const auto stage = arguments.Doubles(2, "stage", 1);
+  if (!stage) return {};
   stage->front() = 0;
-  const int32_t handle =
-      arguments.state().dma.Add(std::move(*std::get_if<std::shared_ptr<os::DmaMemory>>(&made)));
-  return arguments.Number(handle == 0 ? -EMFILE : handle);
+  LeaseEntry* entry = arguments.state().leases.Find(*lease);
+  if (entry == nullptr) return arguments.Number(os::kClosed);
+  const std::shared_ptr<os::DeviceBuffer>& buffer = entry->lease().receive_buffer();
+  if (buffer == nullptr) return arguments.Number(-EINVAL);
+  return Kept(arguments, *stage,
+              os::DmaMemory::MakeOfDevice(buffer, static_cast<size_t>(*bytes)));
 }
 
 // The memory of an argument; null when it is closed, nothing with an exception pending.
@@ -177,9 +201,11 @@ Napi::Value HeldDescriptors(const Napi::CallbackInfo& info) {
   if (!out) return {};
   LeaseEntry* entry = arguments.state().leases.Find(*lease);
   if (entry == nullptr || *memory == nullptr) return arguments.Number(os::kClosed);
+  // A device's buffer has no descriptor: it is the kernel's.
   const int highest = std::max((*memory)->memory_fd(), (*memory)->pin_fd());
-  if (const int error = entry->lease().HoldAbove(highest); error != 0) {
-    return arguments.Number(-error);
+  if (highest >= 0) {
+    const int error = entry->lease().HoldAbove(highest);
+    if (error != 0) return arguments.Number(-error);
   }
   (*out)[0] = entry->lease().node_fd();
   (*out)[1] = (*memory)->memory_fd();
@@ -197,6 +223,7 @@ void CloseDma(const Napi::CallbackInfo& info) {
 
 void AddDmaFunctions(Exports& exports) {
   exports.Add<MakeDma>("makeDma");
+  exports.Add<MakeDeviceDma>("makeDeviceDma");
   exports.Add<InspectDma>("inspectDma");
   exports.Add<DmaFrames>("dmaFrames");
   exports.Add<WriteDma>("writeDma");

@@ -7,7 +7,8 @@
 // Started by: lib/devices/dma/keeper.ts.
 //
 //   vmbus-keeper COUNT      descriptor 3: the device, or the socket of a simulated one
-//                           4: the memory    5, where COUNT is 3: what pins it
+//                           4, where COUNT is 2 or 3: the memory    5, where it is 3: what pins it
+// With 1 the memory is the kernel's own.
 //
 // Says `ready 1` and waits for the end of standard input: the script is done with the device, or
 // is gone. Then it closes the device, which returns when the host has let go, then the memory, and
@@ -58,7 +59,7 @@ bool IsMemory(int fd) {
 
 bool ParseCount(int words, char** text, int* count) {
   if (words != 2) return false;
-  if (strcmp(text[1], "2") != 0 && strcmp(text[1], "3") != 0) return false;
+  if (strlen(text[1]) != 1 || text[1][0] < '1' || text[1][0] > '3') return false;
   *count = text[1][0] - '0';
   return true;
 }
@@ -78,7 +79,8 @@ void AwaitEnd() {
 int main(int words, char** text) {
   using namespace vmbus::keeper;  // NOLINT: main has to stand outside
   int count = 0;
-  if (!ParseCount(words, text, &count) || !IsDevice(kDevice) || !IsMemory(kMemory)) {
+  if (!ParseCount(words, text, &count) || !IsDevice(kDevice) ||
+      (count > 1 && !IsMemory(kMemory))) {
     if (write(STDERR_FILENO, kUse, sizeof kUse - 1) < 0) return kUsage;
     return kUsage;
   }
@@ -92,7 +94,7 @@ int main(int words, char** text) {
   // This order is what the program is for.
   close(last);
   close(kDevice);
-  close(kMemory);
-  if (count == 3) close(kPin);
+  if (count > 1) close(kMemory);
+  if (count > 2) close(kPin);
   return kDone;
 }

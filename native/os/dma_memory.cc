@@ -37,7 +37,7 @@ bool Fits(size_t bytes, size_t unit) {
 
 DmaMemory::MakeResult DmaMemory::MakeHuge(size_t bytes) {
   if (!Fits(bytes, kHugePageBytes)) return DmaFailure{EINVAL, DmaStage::kMake};
-  std::shared_ptr<DmaMemory> made(new DmaMemory(DmaKind::kHugePages));
+  std::shared_ptr<DmaMemory> made(new DmaMemory(DmaKind::kHugePages, bytes));
   made->memory_ = UniqueFd(
       memfd_create("vmbus-dma", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB));
   if (!made->memory_.valid()) return DmaFailure{errno, DmaStage::kMake};
@@ -70,9 +70,31 @@ DmaMemory::MakeResult DmaMemory::MakeHuge(size_t bytes) {
   return made;
 }
 
+DmaMemory::MakeResult DmaMemory::MakeOfDevice(std::shared_ptr<DeviceBuffer> buffer, size_t bytes) {
+  if (!Fits(bytes, kFrameBytes)) return DmaFailure{EINVAL, DmaStage::kMake};
+  std::shared_ptr<DmaMemory> made(new DmaMemory(DmaKind::kDeviceBuffer, bytes));
+  {
+    const DeviceBuffer::Stay stay = buffer->Enter();
+    if (stay.bytes().size() < bytes) return DmaFailure{ENODEV, DmaStage::kMake};
+    const auto memory = stay.bytes().first(bytes);
+    // A page is in the page map once it was touched.
+    for (size_t at = 0; at < bytes; at += kFrameBytes) {
+      static_cast<void>(*static_cast<volatile std::byte*>(memory.data() + at));
+    }
+    Result<std::vector<uint64_t>> frames = FramesOf(memory);
+    if (!frames.ok()) {
+      const bool hidden = frames.error() == EPERM;
+      return DmaFailure{frames.error(), hidden ? DmaStage::kHidden : DmaStage::kPagemap};
+    }
+    made->frames_ = frames.Take();
+  }
+  made->buffer_ = std::move(buffer);
+  return made;
+}
+
 DmaMemory::MakeResult DmaMemory::MakeSimulated(size_t bytes) {
   if (!Fits(bytes, kHugePageBytes)) return DmaFailure{EINVAL, DmaStage::kMake};
-  std::shared_ptr<DmaMemory> made(new DmaMemory(DmaKind::kSimulated));
+  std::shared_ptr<DmaMemory> made(new DmaMemory(DmaKind::kSimulated, bytes));
   Result<UniqueFd> memory = MakeSealedMemory("vmbus-dma", bytes);
   if (!memory.ok()) return DmaFailure{memory.error(), DmaStage::kMake};
   Result<Mapping> mapping =
@@ -114,18 +136,35 @@ bool DmaMemory::Holds(uint64_t offset, uint64_t length) const {
   return length <= size() && offset <= size() - length;
 }
 
+// False when a device's buffer is gone; it stays for as long as `copy` runs.
+template <typename Copy>
+bool DmaMemory::InMemory(const Copy& copy) const {
+  if (buffer_ == nullptr) {
+    copy(bytes_);
+    return true;
+  }
+  const DeviceBuffer::Stay stay = buffer_->Enter();
+  if (stay.bytes().size() < size()) return false;
+  copy(stay.bytes());
+  return true;
+}
+
 bool DmaMemory::Read(uint64_t offset, std::span<std::byte> target) const {
   if (!Holds(offset, target.size())) return false;
+  if (target.empty()) return true;
   // SAFETY: within the memory. The host may write at the same time: then the copy is torn, and
   // nothing was decided on the bytes before they were copied.
-  if (!target.empty()) memcpy(target.data(), bytes_.data() + offset, target.size());
-  return true;
+  return InMemory([&](std::span<std::byte> memory) {
+    memcpy(target.data(), memory.data() + offset, target.size());
+  });
 }
 
 bool DmaMemory::Write(uint64_t offset, std::span<const std::byte> source) {
   if (!Holds(offset, source.size())) return false;
-  if (!source.empty()) memcpy(bytes_.data() + offset, source.data(), source.size());
-  return true;
+  if (source.empty()) return true;
+  return InMemory([&](std::span<std::byte> memory) {
+    memcpy(memory.data() + offset, source.data(), source.size());
+  });
 }
 
 }  // namespace vmbus::os

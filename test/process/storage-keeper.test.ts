@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What stands between a host and freed memory: the keeper by itself, and when its script is killed amid reads; and memory of huge
-// pages, where this machine has some.
+// What stands between a host and freed memory: the keeper by itself, and when its script is killed amid reads.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -10,15 +9,11 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { DmaArena } from '../../dist/devices/dma/arena.js';
 import { memoryDisk, SimulatedHost, scsi } from '../../dist/host/index.js';
-import { DmaInspect } from '../../dist/native/dma-functions.js';
 import { keeperPath } from '../../dist/native/keeper-path.js';
-import { native } from '../../dist/native/load.js';
 import { plainEnvironment, TestFolder } from '../channel/native-pair.js';
 
 const hosts: SimulatedHost[] = [];
-const hugePageBytes = 2 * 2 ** 20;
 
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.close();
@@ -105,48 +100,10 @@ describe('vmbus-keeper', () => {
   });
 
   it('does nothing without a device and memory', async () => {
-    for (const words of [[], ['2'], ['7']]) {
+    for (const words of [[], ['1'], ['2'], ['7'], ['22']]) {
       const child = spawn(keeperPath(), words, { stdio: ['ignore', 'ignore', 'pipe'] });
       const [status] = (await once(child, 'close')) as [number];
       assert.equal(status, 2, words.join(' '));
     }
-  });
-});
-
-const freePages = Number(/HugePages_Free:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1] ?? 0);
-const skip =
-  freePages < 3 || process.getuid?.() !== 0
-    ? `needs root and 3 free huge pages, there are ${freePages}: sysctl vm.nr_hugepages=4`
-    : false;
-
-describe('memory of huge pages', { skip }, () => {
-  it('has frames, is locked, and gives back what is put in', () => {
-    const stage = new Float64Array(1);
-    const memory = native().makeDma(2 * hugePageBytes, false, stage);
-    assert.ok(memory > 0, `${memory} at stage ${stage[0]}`);
-    const facts = new Float64Array(DmaInspect.words);
-    native().inspectDma(memory, facts);
-    const frames = new Float64Array((2 * hugePageBytes) / 4096);
-
-    assert.equal(native().dmaFrames(memory, frames), frames.length);
-
-    assert.ok(frames.every((frame, i) => frame > 0 && (i % 512 === 0 || frame === (frames[i - 1] ?? 0) + 1)));
-    assert.equal(frames[0] && frames[0] % 512, 0);
-    const bytes = Buffer.from('written');
-    const back = Buffer.alloc(bytes.length);
-    assert.equal(native().writeDma(memory, 2 * hugePageBytes - bytes.length, bytes), 0);
-    assert.equal(native().readDma(memory, 2 * hugePageBytes - bytes.length, back), 0);
-    assert.equal(back.toString(), 'written');
-    assert.ok(native().writeDma(memory, 2 * hugePageBytes - bytes.length + 1, bytes) < 0);
-    assert.ok(native().readDma(memory, 2 * hugePageBytes, back) < 0);
-    console.log(facts[DmaInspect.pinError] === 0 ? 'pinned' : `not pinned: errno ${facts[DmaInspect.pinError]}`);
-    native().closeDma(memory);
-  });
-});
-
-describe('memory that there is not enough of', () => {
-  it('is refused with the command that helps', () => {
-    const plan = { slots: 256, slotBytes: 4 * 2 ** 20, isSimulated: false };
-    assert.throws(() => DmaArena.make(plan), { hint: /sysctl vm\.nr_hugepages=512|CAP_SYS_ADMIN|HUGETLBFS/ });
   });
 });

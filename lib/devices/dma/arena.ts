@@ -7,12 +7,15 @@
 // Life: make() before the device is opened, so that what is missing costs nothing; hold() once it is open and before the first
 // frame number is given to the host; release() when the channel is closed. The keeper closes the device last and lets go of its
 // hold on the memory after that; only then does this process.
+//
+// Huge pages are nobody's but ours, whatever becomes of the device. Where there are none, a buffer that the kernel made for the
+// device serves, on kernels that make one: it is the driver's, and goes with it.
 
 import type { ChannelCore } from '../../channel/channel-core.js';
 import { nameOf } from '../../channel/close-reasons.js';
 import { errnoName, VmbusError } from '../../errors.js';
 import { type Binding, Status } from '../../native/binding.js';
-import { DmaInspect } from '../../native/dma-functions.js';
+import { DmaInspect, DmaStage } from '../../native/dma-functions.js';
 import { native } from '../../native/load.js';
 import { gpaPageBytes } from '../../protocol/gpa-direct.js';
 import { Keeper } from './keeper.js';
@@ -29,11 +32,17 @@ export interface ArenaPlan {
   readonly slotBytes: number;
   /** For the host of a served folder, which gives the frame numbers. */
   readonly isSimulated: boolean;
+  /** Bytes of the device's receive buffer, 0 where it has none. */
+  readonly deviceBytes: number;
 }
+
+/** By the addon's numbers. */
+const kinds = ['huge pages', 'simulated', 'device buffer'] as const;
+export type ArenaKind = (typeof kinds)[number];
 
 /** What an arena is made of. */
 export interface ArenaFacts {
-  readonly kind: 'huge pages' | 'simulated';
+  readonly kind: ArenaKind;
   readonly bytes: number;
   readonly slots: number;
   readonly slotBytes: number;
@@ -48,26 +57,19 @@ export class DmaArena {
   readonly slotBytes: number;
   readonly slots: Slots;
   readonly #binding: Binding;
-  readonly #handle: number;
-  readonly #facts: Omit<ArenaFacts, 'keeperPid'>;
+  readonly #bytes: number;
+  /** Null as long as there is no device whose buffer it is to be. */
+  #handle: number | null;
   #frames = new Float64Array(0);
   #keeper: Keeper | null = null;
   #isClosed = false;
 
-  private constructor(binding: Binding, handle: number, plan: ArenaPlan, bytes: number) {
+  private constructor(binding: Binding, handle: number | null, plan: ArenaPlan, bytes: number) {
     this.#binding = binding;
     this.#handle = handle;
+    this.#bytes = bytes;
     this.slotBytes = plan.slotBytes;
     this.slots = new Slots(plan.slots);
-    const words = new Float64Array(DmaInspect.words);
-    binding.inspectDma(handle, words);
-    this.#facts = {
-      kind: words[DmaInspect.kind] === 1 ? 'simulated' : 'huge pages',
-      bytes,
-      slots: plan.slots,
-      slotBytes: plan.slotBytes,
-      isPinned: words[DmaInspect.kind] === 0 && words[DmaInspect.pinError] === 0,
-    };
   }
 
   /**
@@ -78,8 +80,16 @@ export class DmaArena {
     const bytes = Math.ceil((plan.slots * plan.slotBytes) / hugePageBytes) * hugePageBytes;
     const stage = new Float64Array(1);
     const handle = binding.makeDma(bytes, plan.isSimulated, stage);
-    if (handle < 0) throw makeError(bytes, -handle, stage[0] ?? 0);
-    return new DmaArena(binding, handle, plan, bytes);
+    if (handle >= 0) return new DmaArena(binding, handle, plan, bytes);
+    const [failed = 0] = stage;
+    const isMissing = failed === DmaStage.make || failed === DmaStage.populate;
+    if (isMissing && plan.deviceBytes >= bytes) return new DmaArena(binding, null, plan, bytes);
+    throw makeError(bytes, -handle, failed);
+  }
+
+  /** The device has to be opened with its buffers. */
+  get wantsDevice(): boolean {
+    return this.#handle === null;
   }
 
   /**
@@ -88,15 +98,17 @@ export class DmaArena {
    */
   async hold(core: ChannelCore, timeoutMs: number): Promise<void> {
     const { lease } = core;
+    this.#handle ??= this.#ofDevice(core);
+    const handle = this.#handle;
     const found = new Float64Array(3);
-    const held = this.#binding.heldDescriptors(lease.handle, this.#handle, found);
+    const held = this.#binding.heldDescriptors(lease.handle, handle, found);
     if (held === Status.closed || core.ending !== null) throw core.errorOfEnding();
     if (held < 0) throw notHeld(core, -held);
     const [node = -1, memory = -1, pin = -1] = found;
     this.#keeper = await Keeper.start({ node, memory, pin });
-    if (this.#facts.kind === 'simulated') await this.#show(core, timeoutMs);
-    const frames = new Float64Array(this.#facts.bytes / gpaPageBytes);
-    const count = this.#binding.dmaFrames(this.#handle, frames);
+    if (this.#inspect().kind === 'simulated') await this.#show(core, handle, timeoutMs);
+    const frames = new Float64Array(this.#bytes / gpaPageBytes);
+    const count = this.#binding.dmaFrames(handle, frames);
     if (count !== frames.length) throw new VmbusError('ERR_VMBUS_SYSTEM', `the memory has ${count} frames`);
     this.#frames = frames;
   }
@@ -108,7 +120,9 @@ export class DmaArena {
   }
 
   get facts(): ArenaFacts {
-    return { ...this.#facts, keeperPid: this.#keeper?.pid ?? null };
+    const { slotBytes, slots } = this;
+    const keeperPid = this.#keeper?.pid ?? null;
+    return { ...this.#inspect(), bytes: this.#bytes, slots: slots.count, slotBytes, keeperPid };
   }
 
   /** Frame number of the `page`-th 4096 bytes of a place. */
@@ -119,13 +133,13 @@ export class DmaArena {
   /** Copies into a place. */
   write(slot: number, bytes: Uint8Array): void {
     const offset = this.#place(slot, bytes.length);
-    if (this.#binding.writeDma(this.#handle, offset, bytes) !== 0) throw misfit(slot, bytes.length);
+    if (this.#binding.writeDma(this.#handle ?? 0, offset, bytes) !== 0) throw misfit(slot, bytes.length);
   }
 
   /** Copies out of a place; what the host writes there later is not seen. */
   read(slot: number, target: Uint8Array): void {
     const offset = this.#place(slot, target.length);
-    if (this.#binding.readDma(this.#handle, offset, target) !== 0) throw misfit(slot, target.length);
+    if (this.#binding.readDma(this.#handle ?? 0, offset, target) !== 0) throw misfit(slot, target.length);
   }
 
   /** The channel is closed here: has the keeper close it for good, then lets go of the memory. */
@@ -133,12 +147,28 @@ export class DmaArena {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#keeper?.release();
-    this.#binding.closeDma(this.#handle);
+    if (this.#handle !== null) this.#binding.closeDma(this.#handle);
   }
 
-  async #show(core: ChannelCore, timeoutMs: number): Promise<void> {
+  #inspect(): Pick<ArenaFacts, 'kind' | 'isPinned'> {
+    if (this.#handle === null) return { kind: 'device buffer', isPinned: true };
+    const words = new Float64Array(DmaInspect.words);
+    this.#binding.inspectDma(this.#handle, words);
+    const kind = kinds[words[DmaInspect.kind] ?? 0] ?? 'huge pages';
+    return { kind, isPinned: kind !== 'simulated' && words[DmaInspect.pinError] === 0 };
+  }
+
+  #ofDevice(core: ChannelCore): number {
+    const stage = new Float64Array(1);
+    const handle = this.#binding.makeDeviceDma(core.lease.handle, this.#bytes, stage);
+    if (handle >= 0) return handle;
+    if (handle === Status.closed || core.ending !== null) throw core.errorOfEnding();
+    throw makeError(this.#bytes, -handle, stage[0] ?? 0);
+  }
+
+  async #show(core: ChannelCore, handle: number, timeoutMs: number): Promise<void> {
     const errno = await new Promise<number>((resolve) => {
-      const status = this.#binding.showDma(core.lease.handle, this.#handle, timeoutMs, resolve);
+      const status = this.#binding.showDma(core.lease.handle, handle, timeoutMs, resolve);
       if (status < 0) resolve(-status);
     });
     if (errno === 0) return;

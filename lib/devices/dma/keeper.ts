@@ -14,6 +14,7 @@ const readyLine = 'ready 1';
 /** Descriptors that it gets, numbers in this process. */
 export interface HeldDescriptors {
   readonly node: number;
+  /** -1 where the memory is the kernel's. */
   readonly memory: number;
   /** -1 where nothing pins the memory. */
   readonly pin: number;
@@ -33,7 +34,7 @@ export class Keeper {
 
   /** Starts one; it has the descriptors when this resolves. @throws VmbusError ERR_VMBUS_NATIVE_LOAD */
   static async start({ node, memory, pin }: HeldDescriptors, program: string = keeperPath()): Promise<Keeper> {
-    const held = pin < 0 ? [node, memory] : [node, memory, pin];
+    const held = [node, memory, pin].filter((descriptor) => descriptor >= 0);
     // A session of its own: Ctrl-C is for the script. Output goes nowhere but here.
     const child = spawn(program, [String(held.length)], {
       stdio: ['pipe', 'pipe', 'ignore', ...held],
