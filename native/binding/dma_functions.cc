@@ -70,8 +70,7 @@ Napi::Value MakeDeviceDma(const Napi::CallbackInfo& info) {
   if (entry == nullptr) return arguments.Number(os::kClosed);
   const std::shared_ptr<os::DeviceBuffer>& buffer = entry->lease().receive_buffer();
   if (buffer == nullptr) return arguments.Number(-EINVAL);
-  return Kept(arguments, *stage,
-              os::DmaMemory::MakeOfDevice(buffer, static_cast<size_t>(*bytes)));
+  return Kept(arguments, *stage, os::DmaMemory::MakeOfDevice(buffer, static_cast<size_t>(*bytes)));
 }
 
 // The memory of an argument; null when it is closed, nothing with an exception pending.

@@ -79,8 +79,7 @@ void AwaitEnd() {
 int main(int words, char** text) {
   using namespace vmbus::keeper;  // NOLINT: main has to stand outside
   int count = 0;
-  if (!ParseCount(words, text, &count) || !IsDevice(kDevice) ||
-      (count > 1 && !IsMemory(kMemory))) {
+  if (!ParseCount(words, text, &count) || !IsDevice(kDevice) || (count > 1 && !IsMemory(kMemory))) {
     if (write(STDERR_FILENO, kUse, sizeof kUse - 1) < 0) return kUsage;
     return kUsage;
   }

@@ -5,8 +5,8 @@
 // which is the kernel's and stays where it is; or plain memory for a simulated host, which gives
 // the numbers itself. Only copied from and to, within its bounds.
 // Called by: native/binding dma_functions. Calls: sealed_memory, device_buffer, page_frames. The
-// rule of its use is not here: whoever hands frames to a host keeps this, or another holder of the descriptor,
-// until the host has let go of them.
+// rule of its use is not here: whoever hands frames to a host keeps this, or another holder of the
+// descriptor, until the host has let go of them.
 // Source: memfd_create(2), io_uring_register(2), Documentation/admin-guide/mm/hugetlbpage.rst.
 
 #ifndef VMBUS_OS_DMA_MEMORY_H_
