@@ -55,7 +55,7 @@ export async function write(context: Context, name: string, file: string, option
   const start = BigInt(options.offset);
   const where = `bytes ${grouped(start)} to ${grouped(start + BigInt(size))} of ${diskText(disk)}`;
   if (options.write !== true)
-    throw new UsageError(`this would overwrite ${where}`, `if that is meant: hv scsi write --write`);
+    throw new UsageError(`this would overwrite ${where}`, 'if that is meant: the same command with --write');
   if (size % disk.blockBytes !== 0)
     throw new UsageError(`${file} is not whole blocks of ${disk.blockBytes} bytes (it has ${size})`, 'pad it first');
   if (start + BigInt(size) > disk.sizeBytes)
