@@ -105,7 +105,7 @@ describe('hv on', () => {
     writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
     const command = start(['on', 'shutdown', '--', 'true'], { env: { PATH: `${folder}:${process.env.PATH}` } });
     await noted(command, /waiting for shutdown/);
-    writeFileSync(end, 'now\n');
+    writeFileSync(end, 'now\n', { flag: 'r+' });
     const { status, stderr } = await command.ended;
 
     assert.equal(status, 1);
@@ -130,7 +130,7 @@ describe('hv on', () => {
     });
     await noted(command, /waiting for shutdown/);
     const news = { type: 'signal', member: 'PrepareForShutdown', payload: { type: 'b', data: [true] } };
-    writeFileSync(bus, `${JSON.stringify(news)}\n`);
+    writeFileSync(bus, `${JSON.stringify(news)}\n`, { flag: 'r+' }); // does not wait for the other side
     const { status, stdout } = await command.ended;
 
     assert.deepEqual([status, stdout], [0, 'drained\n']);

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { showDeviceNumber } from '../../dist/bus/use/device-number.js';
 import { freezerPath } from '../../dist/native/freezer-path.js';
@@ -56,6 +57,11 @@ export class FreezerScene implements Disposable {
   get asked(): string[] {
     const log = join(this.folder, 'log');
     return existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+  }
+
+  /** Resolves once that was asked. */
+  async hasNoted(line: string): Promise<void> {
+    while (!this.asked.includes(line)) await pause(5);
   }
 
   /** Arguments for a folder of this name. */

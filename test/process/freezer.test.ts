@@ -99,16 +99,18 @@ describe('the freezer', { skip }, () => {
     assert.equal(spawnSync('mkfifo', [folders.gate]).status, 0);
     const freezer = folders.start(['a', 'b', 'slow', 'never']);
     freezer.tell('F');
-    await freezer.says('frozen 1');
+    await folders.hasNoted('freezing slow'); // told to thaw before, it would not begin with it
     freezer.child.stdin?.end();
     await freezer.says('thawed 0 0');
     assert.deepEqual(
       folders.asked.filter((line) => line !== 'freezing slow'),
       ['freeze a', 'freeze b', 'thaw b', 'thaw a'],
     );
-    closeSync(openSync(folders.gate, 'w'));
+    const gate = openSync(folders.gate, 'r+'); // does not wait for the other side
+    const { lines } = await freezer.ended;
+    closeSync(gate);
 
-    assert.equal((await freezer.ended).lines.at(-1), 'end closed 0');
+    assert.equal(lines.at(-1), 'end closed 0');
     assert.deepEqual(folders.asked.slice(-2), ['freeze slow', 'thaw slow']);
   });
 
