@@ -5,11 +5,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { on, once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { echo, SimulatedHost, shutdown } from '../../dist/host/index.js';
 import { openBus } from '../../dist/index.js';
 import { type Running, run, start } from './cli-run.js';
@@ -105,11 +106,29 @@ describe('hv on', () => {
     writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
     const command = start(['on', 'shutdown', '--', 'true'], { env: { PATH: `${folder}:${process.env.PATH}` } });
     await noted(command, /waiting for shutdown/);
-    writeFileSync(end, 'now\n', { flag: 'r+' });
+    writeFileSync(end, 'now\n');
     const { status, stderr } = await command.ended;
 
     assert.equal(status, 1);
     assert.match(stderr, /nobody tells any more when this system shuts down.*systemctl status dbus/s);
+  });
+
+  it('ends in order at a Ctrl-C that busctl has heard first', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
+    folders.push(folder);
+    const pid = path.join(folder, 'pid');
+    const script = `#!/bin/sh\ncase "$*" in *emit*) exit 1;; esac\necho $$ > ${pid}\necho Monitoring >&2\nexec sleep 600\n`;
+    writeFileSync(path.join(folder, 'busctl'), script, { mode: 0o755 });
+    writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
+    const command = start(['on', 'shutdown', '--', 'true'], { env: { PATH: `${folder}:${process.env.PATH}` } });
+    await noted(command, /waiting for shutdown/);
+    const busctl = `/proc/${readFileSync(pid, 'utf8').trim()}`;
+    process.kill(Number(path.basename(busctl)), 'SIGINT');
+    while (existsSync(busctl)) await pause(1);
+    command.child.kill('SIGINT');
+    const { status, stderr } = await command.ended;
+
+    assert.equal(status, 130, stderr);
   });
 
   it('hears through a busctl that does not say that it listens, as that of systemd 257', async () => {
@@ -223,6 +242,23 @@ describe('hv on shutdown --take-over', () => {
       assert.equal(status, 0);
       assert.match(stderr, /took longer than 0\.05 s/);
       assert.match(stderr, /poweroff is not run: this is not the host of the running system/);
+    });
+  });
+
+  it('carries on when the host has switched the service off and on', async () => {
+    const shell = 'echo asked >&2; exit 1';
+    await taken(shell, [], async ({ power, command, host }) => {
+      host.rescind('shutdown');
+      await noted(command, /switched the service off; waiting until it is on again/);
+      const again = shutdown();
+      host.add(again);
+      await again.ready(patient);
+      assert.equal(await again.shutdown(patient), 0x8007_04f7);
+      await assert.rejects(power.shutdown(patient));
+      command.child.kill('SIGINT');
+      const { status, stderr } = await command.ended;
+      assert.equal(status, 130);
+      assert.match(stderr, /asked/);
     });
   });
 

@@ -6,7 +6,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { ShutdownAsk, ShutdownEvent } from '../../index.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Bus, Device, ShutdownAsk, ShutdownEvent } from '../../index.js';
 import { runChild } from '../child.js';
 import type { Context } from '../context.js';
 import { ExitCode } from '../exit-codes.js';
@@ -24,13 +25,30 @@ export interface TakeOverOptions {
 const refusal = 0x8007_04f7;
 /** Between the end of the command's time and the answer: it is given a moment to end by itself. */
 const graceMs = 6000;
+/** Between an offer and the end of a driver's probe. */
+const settleMs = 500;
 
-/** Serves the device until Ctrl-C, and gives it back. */
-export async function takeOver(context: Context, { limitMs, once: isOnce }: TakeOverOptions): Promise<number> {
+/** Serves the device until Ctrl-C, however often the host switches it off and on, and gives it back. */
+export async function takeOver(context: Context, options: TakeOverOptions): Promise<number> {
   const { out, signal } = context;
-  const { bindDevice, openShutdown } = await import('../../index.js');
   const bus = await context.bus();
-  const device = bus.device('shutdown');
+  let device = bus.device('shutdown');
+  for (;;) {
+    const end = await serve(context, device, options);
+    if (end !== 'withdrawn') return end;
+    out.note('the host has switched the service off; waiting until it is on again');
+    const offered = await offeredAgain(bus, signal);
+    if (offered === null) return ExitCode.ok;
+    device = offered;
+  }
+}
+
+/** The exit code, or that the host has withdrawn the device. */
+async function serve(context: Context, device: Device, options: TakeOverOptions): Promise<number | 'withdrawn'> {
+  const { out, signal } = context;
+  const { limitMs, once: isOnce } = options;
+  const { bindDevice, openShutdown, VmbusError } = await import('../../index.js');
+  const bus = await context.bus();
   const binding = await bindDevice(device, { signal });
   context.defer(() => binding.restore());
   const service = await openShutdown(bus.device(device.id), {
@@ -46,11 +64,28 @@ export async function takeOver(context: Context, { limitMs, once: isOnce }: Take
   context.defer(() => service.close());
   if (out.json) out.record('vmbus.shutdown-service/1', { device: device.id });
   out.note('waiting for shutdown, in the place of the kernel; Ctrl-C gives the device back');
-  for await (const event of service.events({ signal })) {
-    print(event, context);
-    if (isOnce) return event.answer === 'accepted' ? ExitCode.ok : ExitCode.failed;
+  try {
+    for await (const event of service.events({ signal })) {
+      print(event, context);
+      if (isOnce) return event.answer === 'accepted' ? ExitCode.ok : ExitCode.failed;
+    }
+    return ExitCode.ok;
+  } catch (error) {
+    if (!VmbusError.is(error) || error.code !== 'ERR_VMBUS_RESCINDED') throw error;
+    await service.close();
+    await binding.restore();
+    return 'withdrawn';
   }
-  return ExitCode.ok;
+}
+
+/** The device, when there is one again and the kernel has had the time to give it to its own driver; null once interrupted. */
+async function offeredAgain(bus: Bus, signal: AbortSignal): Promise<Device | null> {
+  for await (const { current } of bus.watch({ signal, initial: true })) {
+    if (current?.class.name !== 'shutdown') continue;
+    await pause(settleMs, undefined, { signal }).catch(() => undefined);
+    return signal.aborted ? null : bus.device(current.id);
+  }
+  return null;
 }
 
 /** What the command finds in its environment. */

@@ -25,6 +25,8 @@ const manager = 'org.freedesktop.login1.Manager';
 /** A signal of our own: what comes through tells that the others will, too. */
 const probe = { path: '/io/vmbus/lifecycle', interface: 'io.vmbus.Lifecycle', member: 'Listening' } as const;
 const probeIntervalMs = 250;
+/** Between the end of busctl and our own, where both were interrupted. */
+const interruptionMs = 1000;
 /** An emulated machine needs seconds. */
 const listenLimitMs = 60_000;
 const members: ReadonlyMap<unknown, LogindNews['kind']> = new Map([
@@ -52,8 +54,12 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
   await listening(monitor, lines, signal);
   let lock = hold();
   let isClosed = false;
+  // Ctrl-C in a terminal ends busctl as well, perhaps before it is heard here: then nothing is lost.
   const onEnd = (): void => {
-    if (!isClosed) lost(deaf());
+    if (isClosed) return;
+    setTimeout(() => {
+      if (!isClosed) lost(deaf());
+    }, interruptionMs);
   };
   if (monitor.exitCode !== null || monitor.signalCode !== null) onEnd();
   else monitor.once('exit', onEnd);

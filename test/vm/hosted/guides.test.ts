@@ -14,7 +14,7 @@ import { bootDebian, type DebianWorld, endDebian } from './support/debian-world.
 import { fileOfSoundExt4 } from './support/host-fsck.js';
 
 const patient = { timeoutMs: 120_000 };
-const power = shutdown();
+let power = shutdown();
 const pairs = kvp();
 const backup = vss();
 const card = netvsp({ peer: '10.9.9.1/24' });
@@ -158,9 +158,8 @@ describe('docs/lifecycle.md', () => {
     assert.match(await sh('hv service install on-shutdown --dry-run'), /vmbus-on-shutdown\.service/);
   });
 
-  it('refuses a shutdown by a command that took the device over', {
-    skip: !KERNELS_WITH_SLOW_UIO.includes(kernel) && 'this kernel refuses channels without a monitor',
-  }, async () => {
+  const skipSlow = !KERNELS_WITH_SLOW_UIO.includes(kernel) && 'this kernel refuses channels without a monitor';
+  it('refuses a shutdown by a command that took the device over', { skip: skipSlow }, async () => {
     const command = start('hv on shutdown --take-over --once -- false');
     await command.says(/waiting for shutdown/);
     await power.ready(patient);
@@ -169,6 +168,21 @@ describe('docs/lifecycle.md', () => {
     assert.equal(status, 1, said);
     await power.ready(patient); // with the kernel's driver again
     assert.equal(await sh('cat /proc/1/comm'), 'systemd');
+  });
+
+  it('has the device again when the host has switched the service off and on', { skip: skipSlow }, async () => {
+    const command = start('hv on shutdown --take-over -- false');
+    await command.says(/waiting for shutdown/);
+    await power.ready(patient);
+    world.host.rescind(power.name);
+    await command.says(/switched the service off/);
+    power = shutdown();
+    world.host.add(power);
+    await command.says(/switched the service off.*waiting for shutdown/s); // the kernel has had it in between
+    await power.ready(patient);
+    assert.equal(await power.shutdown(patient), 0x8007_04f7);
+    await command.interrupt();
+    await power.ready(patient);
   });
 
   it('installs the command for the shutdown as a unit', async () => {
