@@ -23,6 +23,7 @@ import { linesOf } from './support/guest-lines.js';
 import { HeldDisk } from './support/held-disk.js';
 import { fileOfSoundExt4 } from './support/host-fsck.js';
 import { installHv } from './support/hv-command.js';
+import { partitionedImage } from './support/partitioned-image.js';
 
 const mebibyte = 1024 * 1024;
 const writtenMebibytes = isFullSize ? 256 : 16;
@@ -38,14 +39,20 @@ const held = new HeldDisk(memoryDisk({ sizeBytes: 8 * mebibyte, content: new Uin
 const controller = scsi({ instanceGuid: instance, monitorId: 9, subchannels: 1, disks: [keptDisk, writtenDisk, held] });
 const passingDisk = memoryDisk({ sizeBytes: mebibyte });
 const passing = scsi({ name: 'passing', instanceGuid: passingInstance, monitorId: 10, disks: [passingDisk] });
-/** For what docs/storage.md tells to do: two disks, of which one is copied to the other. */
+/** For what docs/storage.md tells to do: two disks with partition tables of sfdisk, of which one is copied to the other. */
 const guidedInstance = '00000000-0000-0000-0000-000000000023';
-const filled = (byte: number) => memoryDisk({ sizeBytes: mebibyte, content: new Uint8Array(mebibyte).fill(byte) });
-const [target, source] = [filled(0), filled(0x5a)];
+const guidedBytes = 4 * mebibyte;
+const tables = {
+  dos: 'label: dos\nsize=1MiB, type=83\n',
+  gpt: 'label: gpt\nsize=1MiB, type=L, name="data"\ntype=U, name="efi"\n',
+};
+const [target, source] = [memoryDisk({ sizeBytes: guidedBytes }), memoryDisk({ sizeBytes: guidedBytes })];
 const guided = scsi({ name: 'guided', instanceGuid: guidedInstance, monitorId: 11, disks: [target, source] });
 
 let world: HostWorld;
 before(async () => {
+  await target.write(0, await partitionedImage(kernel, guidedBytes, tables.dos));
+  await source.write(0, await partitionedImage(kernel, guidedBytes, tables.gpt));
   world = await bootWorld({
     devices: [controller, passing, guided],
     modules: ['hv_storvsc', 'sd_mod', 'ext4', 'uio_hv_generic'],
@@ -166,8 +173,10 @@ describe('our side of a SCSI controller', () => {
     const { status, stdout, stderr } = await hv(`bind ${guidedInstance} ${accept} -- sh -ec '${steps.join('; ')}'`);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^600$/m);
-    const bytes = await target.read(0, mebibyte);
-    assert.ok(bytes.every((byte) => byte === 0x5a));
+    assert.match(stdout, /^ *0 +1 +\S+ +1 MiB +mbr +0x83/m);
+    assert.match(stdout, /^ *1 +1 +17,408 +1 MiB +gpt +0fc63daf-8483-4772-8e79-3d69d8477de4 +data$/m);
+    assert.match(stdout, /^ *1 +2 +1,065,984 +3\.0 MiB +gpt +c12a7328-f81f-11d2-ba4b-00a0c93ec93b +efi$/m);
+    assert.ok(Buffer.from(await target.read(0, guidedBytes)).equals(await source.read(0, guidedBytes)));
     assert.match(await sh(`readlink /sys/bus/vmbus/devices/${guidedInstance}/driver`), /hv_storvsc$/);
   });
 
