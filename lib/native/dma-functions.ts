@@ -37,14 +37,14 @@ export interface DmaFunctions {
   makeDma(bytes: number, simulated: boolean, stage: Float64Array): number;
   /**
    * The beginning of a lease's receive buffer as such memory, for which the lease must have been opened with its buffers; whole
-   * pages. Gone with the lease. A handle, a negative errno with the stage, or a status.
+   * pages. Gone with the lease. A handle, a negative errno with the stage (ENODEV: the device is gone), or a status.
    */
   makeDeviceDma(lease: number, bytes: number, stage: Float64Array): number;
   /** Fills `out` as {@link DmaInspect} says. 0 or a status. */
   inspectDma(memory: number, out: Float64Array): number;
   /** Fills `out` with the frame of every 4096 bytes and answers how many there are, 0 before `showDma`; or a status. */
   dmaFrames(memory: number, out: Float64Array): number;
-  /** Copies in. 0, -EFAULT for what lies outside, or a status. */
+  /** Copies in. 0, -EFAULT for what lies outside, or a status: closed, or rescinded with a device whose buffer it is. */
   writeDma(memory: number, offset: number, source: Uint8Array): number;
   /** Copies out. */
   readDma(memory: number, offset: number, target: Uint8Array): number;

@@ -116,7 +116,7 @@ Napi::Value WriteDma(const Napi::CallbackInfo& info) {
   const auto source = arguments.Bytes(2, "source");
   if (!source) return {};
   if (*memory == nullptr) return arguments.Number(os::kClosed);
-  return arguments.Number((*memory)->Write(static_cast<uint64_t>(*offset), *source) ? 0 : -EFAULT);
+  return arguments.Number((*memory)->Write(static_cast<uint64_t>(*offset), *source));
 }
 
 Napi::Value ReadDma(const Napi::CallbackInfo& info) {
@@ -128,7 +128,7 @@ Napi::Value ReadDma(const Napi::CallbackInfo& info) {
   const auto target = arguments.Bytes(2, "target");
   if (!target) return {};
   if (*memory == nullptr) return arguments.Number(os::kClosed);
-  return arguments.Number((*memory)->Read(static_cast<uint64_t>(*offset), *target) ? 0 : -EFAULT);
+  return arguments.Number((*memory)->Read(static_cast<uint64_t>(*offset), *target));
 }
 
 // Waits for the host's answer to an offer that was sent.

@@ -18,6 +18,7 @@
 #include "link_state.h"
 #include "page_frames.h"
 #include "sealed_memory.h"
+#include "status.h"
 
 #ifndef MFD_HUGE_2MB
 #define MFD_HUGE_2MB (21U << 26)
@@ -75,7 +76,8 @@ DmaMemory::MakeResult DmaMemory::MakeOfDevice(std::shared_ptr<DeviceBuffer> buff
   std::shared_ptr<DmaMemory> made(new DmaMemory(DmaKind::kDeviceBuffer, bytes));
   {
     const DeviceBuffer::Stay stay = buffer->Enter();
-    if (stay.bytes().size() < bytes) return DmaFailure{ENODEV, DmaStage::kMake};
+    if (stay.bytes().empty()) return DmaFailure{ENODEV, DmaStage::kNone};
+    if (stay.bytes().size() < bytes) return DmaFailure{EINVAL, DmaStage::kMake};
     const auto memory = stay.bytes().first(bytes);
     // A page is in the page map once it was touched.
     for (size_t at = 0; at < bytes; at += kFrameBytes) {
@@ -136,34 +138,32 @@ bool DmaMemory::Holds(uint64_t offset, uint64_t length) const {
   return length <= size() && offset <= size() - length;
 }
 
-// False when a device's buffer is gone; it stays for as long as `copy` runs.
+// A device's buffer stays for as long as `copy` runs.
 template <typename Copy>
-bool DmaMemory::InMemory(const Copy& copy) const {
+int32_t DmaMemory::InMemory(const Copy& copy) const {
   if (buffer_ == nullptr) {
     copy(bytes_);
-    return true;
+    return 0;
   }
   const DeviceBuffer::Stay stay = buffer_->Enter();
-  if (stay.bytes().size() < size()) return false;
+  if (stay.bytes().empty()) return buffer_->IsGone() ? kRescinded : kClosed;
   copy(stay.bytes());
-  return true;
+  return 0;
 }
 
-bool DmaMemory::Read(uint64_t offset, std::span<std::byte> target) const {
-  if (!Holds(offset, target.size())) return false;
-  if (target.empty()) return true;
+int32_t DmaMemory::Read(uint64_t offset, std::span<std::byte> target) const {
+  if (!Holds(offset, target.size())) return -EFAULT;
   // SAFETY: within the memory. The host may write at the same time: then the copy is torn, and
   // nothing was decided on the bytes before they were copied.
   return InMemory([&](std::span<std::byte> memory) {
-    memcpy(target.data(), memory.data() + offset, target.size());
+    if (!target.empty()) memcpy(target.data(), memory.data() + offset, target.size());
   });
 }
 
-bool DmaMemory::Write(uint64_t offset, std::span<const std::byte> source) {
-  if (!Holds(offset, source.size())) return false;
-  if (source.empty()) return true;
+int32_t DmaMemory::Write(uint64_t offset, std::span<const std::byte> source) {
+  if (!Holds(offset, source.size())) return -EFAULT;
   return InMemory([&](std::span<std::byte> memory) {
-    memcpy(memory.data() + offset, source.data(), source.size());
+    if (!source.empty()) memcpy(memory.data() + offset, source.data(), source.size());
   });
 }
 

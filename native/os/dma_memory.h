@@ -74,15 +74,16 @@ class DmaMemory {
   // What a simulated host answered. False: not as many as there are.
   [[nodiscard]] bool SetFrames(std::vector<uint64_t> frames);
 
-  // Copies; false when a byte of it lies outside, or the device's buffer is gone.
-  [[nodiscard]] bool Read(uint64_t offset, std::span<std::byte> target) const;
-  [[nodiscard]] bool Write(uint64_t offset, std::span<const std::byte> source);
+  // Copies. 0; -EFAULT when a byte of it lies outside; kRescinded or kClosed when the device's
+  // buffer is gone.
+  [[nodiscard]] int32_t Read(uint64_t offset, std::span<std::byte> target) const;
+  [[nodiscard]] int32_t Write(uint64_t offset, std::span<const std::byte> source);
 
  private:
   DmaMemory(DmaKind kind, size_t size) : kind_(kind), size_(size) {}
   bool Holds(uint64_t offset, uint64_t length) const;
   template <typename Copy>
-  bool InMemory(const Copy& copy) const;
+  int32_t InMemory(const Copy& copy) const;
   void Pin();
 
   const DmaKind kind_;

@@ -12,7 +12,7 @@
 // device serves, on kernels that make one: it is the driver's, and goes with it.
 
 import type { ChannelCore } from '../../channel/channel-core.js';
-import { nameOf } from '../../channel/close-reasons.js';
+import { closedError, nameOf, rescindedError } from '../../channel/close-reasons.js';
 import { errnoName, VmbusError } from '../../errors.js';
 import { type Binding, Status } from '../../native/binding.js';
 import { DmaInspect, DmaStage } from '../../native/dma-functions.js';
@@ -61,6 +61,7 @@ export class DmaArena {
   /** Null as long as there is no device whose buffer it is to be. */
   #handle: number | null;
   #frames = new Float64Array(0);
+  #core: ChannelCore | null = null;
   #keeper: Keeper | null = null;
   #isClosed = false;
 
@@ -98,6 +99,7 @@ export class DmaArena {
    */
   async hold(core: ChannelCore, timeoutMs: number): Promise<void> {
     const { lease } = core;
+    this.#core = core;
     this.#handle ??= this.#ofDevice(core);
     const handle = this.#handle;
     const found = new Float64Array(3);
@@ -133,13 +135,15 @@ export class DmaArena {
   /** Copies into a place. */
   write(slot: number, bytes: Uint8Array): void {
     const offset = this.#place(slot, bytes.length);
-    if (this.#binding.writeDma(this.#handle ?? 0, offset, bytes) !== 0) throw misfit(slot, bytes.length);
+    const status = this.#binding.writeDma(this.#handle ?? 0, offset, bytes);
+    if (status !== 0) throw this.#failed(status, slot, bytes.length);
   }
 
   /** Copies out of a place; what the host writes there later is not seen. */
   read(slot: number, target: Uint8Array): void {
     const offset = this.#place(slot, target.length);
-    if (this.#binding.readDma(this.#handle ?? 0, offset, target) !== 0) throw misfit(slot, target.length);
+    const status = this.#binding.readDma(this.#handle ?? 0, offset, target);
+    if (status !== 0) throw this.#failed(status, slot, target.length);
   }
 
   /** The channel is closed here: has the keeper close it for good, then lets go of the memory. */
@@ -158,12 +162,22 @@ export class DmaArena {
     return { kind, isPinned: kind !== 'simulated' && words[DmaInspect.pinError] === 0 };
   }
 
+  /** A device's buffer goes with the device, which the channel may not have heard of yet. */
+  #failed(status: number, slot: number, length: number): unknown {
+    const core = this.#core;
+    if (core === null || (status !== Status.rescinded && status !== Status.closed)) return misfit(slot, length);
+    if (core.ending !== null) return core.errorOfEnding();
+    return status === Status.rescinded ? rescindedError(core) : closedError(core);
+  }
+
   #ofDevice(core: ChannelCore): number {
     const stage = new Float64Array(1);
     const handle = this.#binding.makeDeviceDma(core.lease.handle, this.#bytes, stage);
     if (handle >= 0) return handle;
     if (handle === Status.closed || core.ending !== null) throw core.errorOfEnding();
-    throw makeError(this.#bytes, -handle, stage[0] ?? 0);
+    const [failed = 0] = stage;
+    if (failed === DmaStage.none) throw rescindedError(core);
+    throw makeError(this.#bytes, -handle, failed);
   }
 
   async #show(core: ChannelCore, handle: number, timeoutMs: number): Promise<void> {
