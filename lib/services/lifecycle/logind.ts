@@ -6,7 +6,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { VmbusError } from '../../errors.js';
@@ -50,8 +50,16 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
   const monitor = spawn('busctl', ['--system', '--json=short', ...matches, 'monitor'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const lines = createInterface({ input: monitor.stdout });
-  await listening(monitor, lines, signal);
+  // From the first line on: what comes together with our own signal counts, too.
+  const comesThrough = new Promise<void>((resolve) => {
+    createInterface({ input: monitor.stdout }).on('line', (line) => {
+      const message = messageIn(line);
+      if (message.member === probe.member) resolve();
+      const news = newsOf(message);
+      if (news !== null) tell(news);
+    });
+  });
+  await listening(monitor, comesThrough, signal);
   let lock = hold();
   let isClosed = false;
   // Ctrl-C in a terminal ends busctl as well, perhaps before it is heard here: then nothing is lost.
@@ -63,10 +71,6 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
   };
   if (monitor.exitCode !== null || monitor.signalCode !== null) onEnd();
   else monitor.once('exit', onEnd);
-  lines.on('line', (line) => {
-    const news = newsIn(line);
-    if (news !== null) tell(news);
-  });
   const close = (): void => {
     isClosed = true;
     monitor.kill();
@@ -90,7 +94,7 @@ export async function watchLogind({ tell, lost }: LogindListener, signal: AbortS
  * Resolves when what is said on the bus comes through. Newer versions of busctl (that of systemd 257, say) do not tell when
  * the bus has taken their wish, where they print JSON: signals of ours are sent until one of them comes.
  */
-async function listening(monitor: ChildProcess, lines: Interface, signal: AbortSignal): Promise<void> {
+async function listening(monitor: ChildProcess, comesThrough: Promise<void>, signal: AbortSignal): Promise<void> {
   let said = '';
   const isOver = new AbortController();
   const listens = new Promise<void>((resolve, reject) => {
@@ -106,9 +110,7 @@ async function listening(monitor: ChildProcess, lines: Interface, signal: AbortS
       said = (said + text).slice(0, 2000);
       if (said.includes('Monitoring')) resolve();
     });
-    lines.on('line', (line) => {
-      if (messageIn(line).member === probe.member) resolve();
-    });
+    void comesThrough.then(resolve);
     signal.addEventListener('abort', () => fail('ended'), { once: true });
     pause(listenLimitMs, undefined, { signal: isOver.signal, ref: false }).then(
       () => fail('busctl prints nothing of what is said on the bus'),
@@ -156,7 +158,10 @@ function hold(): { drop(): void } {
 
 /** News in a line of busctl; null for anything else, and for the end of a sleep, which clocks tell better. */
 export function newsIn(line: string): LogindNews | null {
-  const { member, payload } = messageIn(line);
+  return newsOf(messageIn(line));
+}
+
+function newsOf({ member, payload }: BusMessage): LogindNews | null {
   const kind = members.get(member);
   return kind !== undefined && payload?.data?.[0] === true ? { kind } : null;
 }
