@@ -83,7 +83,9 @@ async function offeredAgain(bus: Bus, signal: AbortSignal): Promise<Device | nul
   for await (const { current } of bus.watch({ signal, initial: true })) {
     if (current?.class.name !== 'shutdown') continue;
     await pause(settleMs, undefined, { signal }).catch(() => undefined);
-    return signal.aborted ? null : bus.device(current.id);
+    if (signal.aborted) return null;
+    const device = bus.devices().find(({ id }) => id === current.id);
+    if (device !== undefined) return device; // else it has gone once more
   }
   return null;
 }
