@@ -54,6 +54,15 @@ describe('hv events', () => {
   });
 });
 
+/** A folder with programs in the place of systemd's, and what a command needs to find them first. `busctl` gets the folder. */
+function systemd(busctl: (folder: string) => string): { readonly folder: string; readonly env: { PATH: string } } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
+  folders.push(folder);
+  writeFileSync(path.join(folder, 'busctl'), `#!/bin/sh\n${busctl(folder)}\n`, { mode: 0o755 });
+  writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
+  return { folder, env: { PATH: `${folder}:${process.env.PATH}` } };
+}
+
 describe('hv on', () => {
   it('runs a command with the event in its environment, and answers with its status', async () => {
     await using host = await SimulatedHost.start({ devices: [echo({ name: 'first' })] });
@@ -97,16 +106,11 @@ describe('hv on', () => {
   });
 
   it('does not wait for ever once systemd can tell no more', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
-    folders.push(folder);
-    const end = path.join(folder, 'end');
-    spawnSync('mkfifo', [end]);
     // It listens until somebody writes to the pipe.
-    writeFileSync(path.join(folder, 'busctl'), `#!/bin/sh\necho Monitoring >&2\nread word < ${end}\n`, { mode: 0o755 });
-    writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
-    const command = start(['on', 'shutdown', '--', 'true'], { env: { PATH: `${folder}:${process.env.PATH}` } });
+    const { folder, env } = systemd((place) => `mkfifo ${place}/end\necho Monitoring >&2\nread word < ${place}/end`);
+    const command = start(['on', 'shutdown', '--', 'true'], { env });
     await noted(command, /waiting for shutdown/);
-    writeFileSync(end, 'now\n');
+    writeFileSync(path.join(folder, 'end'), 'now\n');
     const { status, stderr } = await command.ended;
 
     assert.equal(status, 1);
@@ -114,15 +118,12 @@ describe('hv on', () => {
   });
 
   it('ends in order at a Ctrl-C that busctl has heard first', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
-    folders.push(folder);
-    const pid = path.join(folder, 'pid');
-    const script = `#!/bin/sh\ncase "$*" in *emit*) exit 1;; esac\necho $$ > ${pid}\necho Monitoring >&2\nexec sleep 600\n`;
-    writeFileSync(path.join(folder, 'busctl'), script, { mode: 0o755 });
-    writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
-    const command = start(['on', 'shutdown', '--', 'true'], { env: { PATH: `${folder}:${process.env.PATH}` } });
+    const { folder, env } = systemd(
+      (place) => `case "$*" in *emit*) exit 1;; esac\necho $$ > ${place}/pid\necho Monitoring >&2\nexec sleep 600`,
+    );
+    const command = start(['on', 'shutdown', '--', 'true'], { env });
     await noted(command, /waiting for shutdown/);
-    const busctl = `/proc/${readFileSync(pid, 'utf8').trim()}`;
+    const busctl = `/proc/${readFileSync(path.join(folder, 'pid'), 'utf8').trim()}`;
     process.kill(Number(path.basename(busctl)), 'SIGINT');
     while (existsSync(busctl)) await pause(1);
     command.child.kill('SIGINT');
@@ -132,21 +133,14 @@ describe('hv on', () => {
   });
 
   it('hears through a busctl that does not say that it listens, as that of systemd 257', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'vmbus-events-'));
-    folders.push(folder);
-    const bus = path.join(folder, 'bus');
-    spawnSync('mkfifo', [bus]);
     const ours = JSON.stringify({ type: 'signal', interface: 'io.vmbus.Lifecycle', member: 'Listening' });
     // What is emitted is printed; a monitor that has read nothing yet has lost it.
-    writeFileSync(
-      path.join(folder, 'busctl'),
-      `#!/bin/sh\ncase "$*" in *emit*) echo '${ours}' > ${bus};; *) exec cat <> ${bus};; esac\n`,
-      { mode: 0o755 },
+    const { folder, env } = systemd(
+      (place) => `case "$*" in *emit*) echo '${ours}' > ${place}/bus;; *) exec cat <> ${place}/bus;; esac`,
     );
-    writeFileSync(path.join(folder, 'systemd-inhibit'), '#!/bin/sh\nexec cat\n', { mode: 0o755 });
-    const command = start(['on', 'shutdown', '--once', '--', 'echo', 'drained'], {
-      env: { PATH: `${folder}:${process.env.PATH}` },
-    });
+    const bus = path.join(folder, 'bus');
+    spawnSync('mkfifo', [bus]);
+    const command = start(['on', 'shutdown', '--once', '--', 'echo', 'drained'], { env });
     await noted(command, /waiting for shutdown/);
     const news = { type: 'signal', member: 'PrepareForShutdown', payload: { type: 'b', data: [true] } };
     writeFileSync(bus, `${JSON.stringify(news)}\n`, { flag: 'r+' }); // does not wait for the other side
