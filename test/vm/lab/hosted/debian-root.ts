@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A Debian system with systemd, as the image of a disk. Its packages are unpacked and nothing is configured: none of their
 // scripts has run. systemd makes the accounts that it needs at the first boot (systemd-sysusers).
-// Called by suites. Calls provision.ts.
+// Called by support/debian-world.ts of the suites. Calls provision.ts.
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import type { KernelName } from '../kernel-names.js';
@@ -10,24 +10,12 @@ import { inTree } from '../qemu-arguments.js';
 
 /** With what they depend on; libstdc++6 is for Node. Nothing of a Debian system comes without being named: none is "installed". */
 const PACKAGES = [
-  ...[
-    'base-files',
-    'base-passwd',
-    'bash',
-    'coreutils',
-    'dash',
-    'grep',
-    'sed',
-    'libc-bin',
-    'mount',
-    'iproute2',
-    'libstdc++6',
-  ],
-  ...['systemd-sysv', 'dbus', 'udev', 'util-linux', 'init-system-helpers', 'perl-base', 'hyperv-daemons'],
-];
+  'base-files base-passwd bash coreutils dash grep init-system-helpers libc-bin mount perl-base sed util-linux',
+  'dbus systemd-sysv udev hyperv-daemons iproute2 libstdc++6',
+].flatMap((line) => line.split(' '));
 const IMAGE_MIB = 1024;
 
-/** What mkfs left for the first boot. `root` is where the image is mounted, in a shell of the guest. */
+/** What the first boot needs. `root` is where the image is mounted, in a shell of the guest. */
 export const prepareDebianRoot = (root: string): string =>
   [
     `cp ${root}/usr/share/base-passwd/passwd.master ${root}/etc/passwd`,
