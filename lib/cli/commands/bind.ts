@@ -46,9 +46,9 @@ export function define(command: Command, action: Action): void {
 
 const about = `With a COMMAND the device is bound for its life, and given back when it ends, is
 killed, or runs out of time; its exit status becomes ours. It finds
-VMBUS_DEVICE, VMBUS_NODE and VMBUS_ROOT in its environment; to commands of hv
-among them, a class name (net, scsi) means this device. Without a COMMAND the
-device stays bound until "hv restore", or until --rollback-after is over.
+VMBUS_DEVICE, VMBUS_NODE and VMBUS_ROOT in its environment. For hv inside of
+COMMAND a class name (net, scsi) means this device. Without a COMMAND the device
+stays bound until "hv restore", or until --rollback-after is over.
 
 A network card's interface gets its name, MTU, addresses and routes again when
 the card goes back; those of DHCP come with its client. --dry-run shows them.`;
