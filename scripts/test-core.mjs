@@ -24,6 +24,7 @@ const plain = [
   'golden_test',
   'violation_test',
   'flow_control_test',
+  'rows_test',
   'cross_test',
   'exhaustive_test',
   'litmus_model',

@@ -40,6 +40,7 @@ const underAddress = {
   golden_test: [],
   violation_test: [],
   flow_control_test: [],
+  rows_test: [],
   cross_test: ['100'],
   exhaustive_test: [],
   hostile_test: [],

@@ -25,8 +25,13 @@ using Holder = LastingMemory;
 void Release(napi_env, void* holder, void*) { delete static_cast<Holder*>(holder); }
 void ReleaseMemory(napi_env env, void*, void* holder) { Release(env, holder, nullptr); }
 
+// At the start of a line of the cache: a copy into it in wide pieces crosses no lines then.
 LastingMemory Zeros(size_t bytes) {
-  return LastingMemory(static_cast<std::byte*>(std::calloc(bytes, 1)), std::free);
+  constexpr uintptr_t kLine = 64;
+  const std::shared_ptr<std::byte> whole(static_cast<std::byte*>(std::calloc(bytes + kLine - 1, 1)),
+                                         std::free);
+  const uintptr_t before = -reinterpret_cast<uintptr_t>(whole.get()) % kLine;
+  return whole == nullptr ? nullptr : LastingMemory(whole, whole.get() + before);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 namespace vmbus::core {
 
-Violation CheckDescriptor(const Descriptor& descriptor, uint32_t used) {
+Violation CheckDescriptor(Descriptor descriptor, uint32_t used) {
   if (used < kDescriptorBytes) return Violation::kPartialDescriptor;
   if (descriptor.length8 < kDescriptorUnits) return Violation::kPacketTooShort;
   if (RingBytes(descriptor) > used) return Violation::kPacketBeyondUsed;

@@ -43,11 +43,11 @@ constexpr uint32_t RingBytes(const Descriptor& descriptor) {
 }
 
 // The first rule a descriptor breaks, given the bytes published behind it, itself included.
-Violation CheckDescriptor(const Descriptor& descriptor, uint32_t used);
+Violation CheckDescriptor(Descriptor descriptor, uint32_t used);
 
 // The same rules as one expression for the hot path; false sends the reader to CheckDescriptor for
 // the reason.
-constexpr bool IsSound(const Descriptor& descriptor, uint32_t used) {
+constexpr bool IsSound(Descriptor descriptor, uint32_t used) {
   return static_cast<uint32_t>(descriptor.type - 1) < kPacketLastType &&
          descriptor.flags <= kFlagCompletionRequested && descriptor.offset8 >= kDescriptorUnits &&
          descriptor.offset8 <= descriptor.length8 && RingBytes(descriptor) <= used;

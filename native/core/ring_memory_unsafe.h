@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A view of one ring in shared memory, and the only code that copies packet bytes from or to it.
+// A view of one ring in shared memory, and where its bytes are.
 // Called by: ring_reader, ring_writer. The five control words are the business of
 // ring_control_unsafe.h alone.
 // Invariant of every function: position < data_size and a multiple of 8, bytes <= data_size. The
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "copy_bytes.h"
 #include "ring_layout.h"
 
 namespace vmbus::core {
@@ -36,26 +37,6 @@ inline RingMemory RingAt(std::byte* ring, uint32_t ring_size, uint32_t page_size
 constexpr bool IsUsableRing(const RingMemory& ring) {
   return ring.header != nullptr && ring.data != nullptr && ring.data_size % kUnitBytes == 0 &&
          ring.data_size >= kMinDataBytes && ring.data_size <= kMaxDataBytes;
-}
-
-// Copies bytes between the ring and private memory. Most packets are short, and calling the library
-// costs more than they do: up to kShortCopy bytes go in pieces of 16, the last of which may overlap
-// the one before it.
-inline constexpr uint32_t kShortCopy = 128;
-
-inline void CopyBytes(std::byte* target, const std::byte* source, uint32_t bytes) {
-  if (bytes > kShortCopy) return void(std::memcpy(target, source, bytes));
-  if (bytes >= 16) {
-    for (uint32_t done = 0; done + 16 < bytes; done += 16) {
-      std::memcpy(target + done, source + done, 16);
-    }
-    std::memcpy(target + bytes - 16, source + bytes - 16, 16);
-  } else if (bytes >= 8) {
-    std::memcpy(target, source, 8);
-    std::memcpy(target + bytes - 8, source + bytes - 8, 8);
-  } else {
-    for (uint32_t done = 0; done < bytes; done++) target[done] = source[done];
-  }
 }
 
 // One aligned unit, read exactly once: the value cannot change between its check and its use.
@@ -82,6 +63,11 @@ class RingData {
   // True when so many bytes lie in one piece.
   bool IsStraight(uint32_t position, uint32_t bytes) const {
     return position + bytes <= contiguous_;
+  }
+
+  // How many of so many bytes lie in one piece.
+  uint32_t StraightBytes(uint32_t position, uint32_t bytes) const {
+    return std::min(bytes, contiguous_ - position);
   }
 
   // Where a position is; only as many bytes follow as IsStraight says. One unit always does.

@@ -15,16 +15,17 @@ namespace {
 
 constexpr size_t kArenaLimit = INT32_MAX & ~size_t{kUnitBytes - 1};  // offsets go out as int32
 
-// Copies the body of the packet at `start` and returns its transaction id.
-inline uint64_t CopyPacket(const RingData& data, uint32_t start, std::byte* target, uint32_t body) {
-  if (data.IsStraight(start, kDescriptorBytes + body)) [[likely]] {
-    const std::byte* place = data.At(start);
-    CopyBytes(target, place + kDescriptorBytes, body);
-    return LoadUnit(place + kUnitBytes);
-  }
-  const uint32_t size = data.size();
-  data.CopyOut(Advance(start, kDescriptorBytes, size), target, body);
-  return LoadUnit(data.At(Advance(start, kUnitBytes, size)));
+uint32_t BodyBytes(Descriptor descriptor) {
+  return (descriptor.length8 - kDescriptorUnits) * kUnitBytes;
+}
+
+// The row of a packet whose body, headers first, starts at `start` in the arena.
+PacketRow RowOf(Descriptor descriptor, uint32_t start, uint64_t transaction_id) {
+  PacketRow row{descriptor.type, descriptor.flags,      descriptor.offset8,
+                start,           BodyBytes(descriptor), transaction_id};
+  row.offset += row.header_bytes();
+  row.length -= row.header_bytes();
+  return row;
 }
 
 }  // namespace
@@ -36,6 +37,7 @@ struct RingReader::Cursor {
   uint32_t arena_size;
   uint32_t arena_used;
   int32_t* row;
+  const int32_t* rows_end;
   uint32_t read_index;
   uint32_t available;
   uint32_t needed;
@@ -78,32 +80,55 @@ bool RingReader::Refill() {
   return available_ != 0;
 }
 
-// Copies the packet at the cursor. False when it does not fit (needed is set) or breaks a rule
-// (violation_ is set).
-[[gnu::always_inline]] inline bool RingReader::TakePacket(Cursor& cursor) {
-  const Descriptor descriptor = DecodeDescriptor(LoadUnit(cursor.data.At(cursor.read_index)));
-  if (!IsSound(descriptor, cursor.available)) [[unlikely]] {
-    violation_ = CheckDescriptor(descriptor, cursor.available);
-    return false;
+// Takes packets that lie in one piece and fit, which most do: nothing is in this loop but what they
+// need. Whatever else comes ends it, and is TakePacket's to judge.
+inline void RingReader::TakeRun(Cursor& cursor) {
+  const std::byte* const start = cursor.data.At(cursor.read_index);
+  const std::byte* const limit =
+      start + cursor.data.StraightBytes(cursor.read_index, cursor.available);
+  const std::byte* const arena_end = cursor.arena + cursor.arena_size;
+  const std::byte* source = start;
+  std::byte* target = cursor.arena + cursor.arena_used;
+  int32_t* row = cursor.row;
+  while (row != cursor.rows_end && source != limit) {
+    const Descriptor descriptor = DecodeDescriptor(LoadUnit(source));
+    if (!IsSound(descriptor, static_cast<uint32_t>(limit - source))) break;
+    const uint32_t body = BodyBytes(descriptor);
+    if (body > static_cast<uint32_t>(arena_end - target)) break;
+    const uint64_t transaction_id = LoadUnit(source + kUnitBytes);
+    CopyBytes(target, source + kDescriptorBytes, body);
+    PutRow(row, RowOf(descriptor, static_cast<uint32_t>(target - cursor.arena), transaction_id));
+    row += kIndexRowWords;
+    target += body;
+    source += body + kPacketOverhead;
   }
-  const uint32_t body = (descriptor.length8 - kDescriptorUnits) * kUnitBytes;
-  if (body > cursor.arena_size - cursor.arena_used) [[unlikely]] {
+  const auto taken = static_cast<uint32_t>(source - start);
+  cursor.row = row;
+  cursor.arena_used = static_cast<uint32_t>(target - cursor.arena);
+  cursor.read_index = Advance(cursor.read_index, taken, cursor.data.size());
+  cursor.available -= taken;
+}
+
+// Takes the packet at the cursor, wherever it lies. False when it does not fit (needed is set) or
+// breaks a rule (violation_ is set).
+bool RingReader::TakePacket(Cursor& cursor) {
+  const RingData& data = cursor.data;
+  const Descriptor descriptor = DecodeDescriptor(LoadUnit(data.At(cursor.read_index)));
+  violation_ = CheckDescriptor(descriptor, cursor.available);
+  if (violation_ != Violation::kNone) return false;
+  const uint32_t body = BodyBytes(descriptor);
+  if (body > cursor.arena_size - cursor.arena_used) {
     cursor.needed = body;
     return false;
   }
-  const uint64_t transaction_id =
-      CopyPacket(cursor.data, cursor.read_index, cursor.arena + cursor.arena_used, body);
-
-  const uint32_t headers = (descriptor.offset8 - kDescriptorUnits) * kUnitBytes;
-  cursor.row[0] = descriptor.type;
-  cursor.row[1] = static_cast<int32_t>(descriptor.flags | uint32_t{descriptor.offset8} << 16);
-  cursor.row[2] = static_cast<int32_t>(cursor.arena_used + headers);
-  cursor.row[3] = static_cast<int32_t>(body - headers);
-  cursor.row[4] = static_cast<int32_t>(static_cast<uint32_t>(transaction_id));
-  cursor.row[5] = static_cast<int32_t>(static_cast<uint32_t>(transaction_id >> 32));
+  const auto place = [&cursor](uint32_t offset) {
+    return Advance(cursor.read_index, offset, cursor.data.size());
+  };
+  data.CopyOut(place(kDescriptorBytes), cursor.arena + cursor.arena_used, body);
+  PutRow(cursor.row, RowOf(descriptor, cursor.arena_used, LoadUnit(data.At(place(kUnitBytes)))));
   cursor.row += kIndexRowWords;
   cursor.arena_used += body;
-  cursor.read_index = Advance(cursor.read_index, body + kPacketOverhead, cursor.data.size());
+  cursor.read_index = place(body + kPacketOverhead);
   cursor.available -= body + kPacketOverhead;
   return true;
 }
@@ -114,26 +139,23 @@ RingReader::Batch RingReader::Drain(std::span<std::byte> arena, std::span<int32_
   batch.violation = violation_;
   if (violation_ != Violation::kNone) return batch;
 
-  const auto rows =
-      static_cast<uint32_t>(std::min<size_t>(max_packets, index.size() / kIndexRowWords));
-  Cursor cursor{data_,
-                arena.data(),
-                static_cast<uint32_t>(std::min(arena.size(), kArenaLimit)),
-                0,
-                index.data(),
-                read_index_,
-                available_,
-                0};
-  while (batch.count < rows) {
+  const size_t rows = std::min<size_t>(max_packets, index.size() / kIndexRowWords);
+  Cursor cursor{
+      data_,       arena.data(), static_cast<uint32_t>(std::min(arena.size(), kArenaLimit)),
+      0,           index.data(), index.data() + rows * kIndexRowWords,
+      read_index_, available_,   0};
+  while (cursor.row != cursor.rows_end) {
     if (cursor.available == 0) {
       read_index_ = cursor.read_index;
       available_ = 0;
       if (!Refill()) break;
       cursor.available = available_;
     }
-    if (!TakePacket(cursor)) break;
-    batch.count += 1;
+    TakeRun(cursor);
+    const bool is_through = cursor.row == cursor.rows_end || cursor.available == 0;
+    if (!is_through && !TakePacket(cursor)) break;
   }
+  batch.count = static_cast<uint32_t>(cursor.row - index.data()) / kIndexRowWords;
   return Finish(cursor, batch);
 }
 

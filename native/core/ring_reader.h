@@ -3,7 +3,7 @@
 // The receiving end of one ring: copies packets out once, checks the copies, gives the space back.
 // Called by: native/os and native/binding (host-to-guest ring in a guest, guest-to-host ring in a
 // simulated host).
-// Calls: ring_handshake.h, ring_memory_unsafe.h, packet.h.
+// Calls: ring_handshake.h, ring_memory_unsafe.h, copy_bytes.h, packet.h, packet_row.h.
 // The writer is not trusted. Its write index is read, then checked; descriptors are read once; a
 // broken rule ends the ring for good. One thread at a time; no allocation, no system call.
 
@@ -15,19 +15,12 @@
 #include <span>
 
 #include "packet.h"
+#include "packet_row.h"
 #include "ring_control_unsafe.h"
 #include "ring_memory_unsafe.h"
 #include "violation.h"
 
 namespace vmbus::core {
-
-// A row of the numbers-only index, one per packet:
-//   [0] type   [1] flags | offset8 << 16 (as bits)   [2] payload offset in the arena
-//   [3] payload length
-//   [4] transaction id, low half   [5] transaction id, high half
-// Header bytes behind the descriptor (offset8 > 2) lie directly before the payload: (offset8 - 2) *
-// 8 bytes.
-inline constexpr uint32_t kIndexRowWords = 6;
 
 class RingReader {
  public:
@@ -46,7 +39,7 @@ class RingReader {
   // Copies whole packets until the ring is empty or arena, index or max_packets is used up. Good
   // packets in front of a broken one are returned; the violation comes with the next call, and with
   // every one after it. Nothing is given back to the writer before Publish. The arena starts
-  // 8-aligned.
+  // 8-aligned; the index has rows as packet_row.h describes.
   [[nodiscard]] Batch Drain(std::span<std::byte> arena, std::span<int32_t> index,
                             uint32_t max_packets);
 
@@ -77,6 +70,7 @@ class RingReader {
 
   Violation CheckWriteIndex(uint32_t write_index) const;
   bool Refill();
+  void TakeRun(Cursor& cursor);
   bool TakePacket(Cursor& cursor);
   Batch Finish(const Cursor& cursor, Batch batch);
 

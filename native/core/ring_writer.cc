@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "packet_row.h"
 #include "ring_handshake.h"
 #include "ring_layout.h"
 
@@ -18,9 +19,35 @@ Violation CheckIndex(uint32_t index, uint32_t data_size, Violation range, Violat
   return index % kUnitBytes != 0 ? alignment : Violation::kNone;
 }
 
+// False: the row names bytes that are not in the arena, or what no descriptor can say.
+inline bool PacketOf(const PacketRow& row, std::span<const std::byte> arena,
+                     RingWriter::Packet* packet) {
+  constexpr uint32_t kMaxField = 0xffff;
+  if (row.type > kMaxField || row.offset8 < kDescriptorUnits) return false;
+  const uint32_t headers = row.header_bytes();
+  if (row.offset < headers || row.offset > arena.size()) return false;
+  if (row.length > arena.size() - row.offset) return false;
+  *packet = {static_cast<uint16_t>(row.type), row.flags, row.offset8, row.transaction_id,
+             arena.subspan(row.offset - headers, headers + row.length)};
+  return true;
+}
+
 Descriptor DescriptorOf(const RingWriter::Packet& packet, uint32_t body) {
   return {packet.type, packet.offset8,
           static_cast<uint16_t>((kDescriptorBytes + body) / kUnitBytes), packet.flags};
+}
+
+// The packet that starts at index `start`, which is at `place`, in one piece. The last unit of the
+// body goes first: what the payload does not cover stays zero. Without a body that is the
+// transaction id's place, which is stored after it.
+inline void PutStraight(std::byte* place, uint32_t start, const RingWriter::Packet& packet,
+                        uint32_t body) {
+  StoreUnit(place + kUnitBytes + body, 0);
+  StoreUnit(place, EncodeDescriptor(DescriptorOf(packet, body)));
+  StoreUnit(place + kUnitBytes, packet.transaction_id);
+  CopyBytes(place + kDescriptorBytes, packet.body.data(),
+            static_cast<uint32_t>(packet.body.size()));
+  StoreUnit(place + kDescriptorBytes + body, EncodeTrailer(start));
 }
 
 uint32_t LargestBody(uint32_t data_size) {
@@ -83,31 +110,23 @@ RingWriter::Status RingWriter::Write(const Packet& packet) {
     if (free_ <= total) return Status::kFull;
   }
   if (data_.IsStraight(write_index_, total)) [[likely]] {
-    PutStraight(packet, body);
+    PutStraight(data_.At(write_index_), write_index_, packet, body);
   } else {
     PutWrapped(packet, body);
   }
-  write_index_ = Advance(write_index_, total, data_.size());
-  free_ -= total;
-  packets_ += 1;
-  body_bytes_ += body;
+  Count(1, total);
   return Status::kWritten;
 }
 
-// Both forms store the last unit of the body first: what the payload does not cover stays zero.
-// Without a body that is the transaction id's place, which is stored after it.
-
-inline void RingWriter::PutStraight(const Packet& packet, uint32_t body) {
-  const uint32_t start = write_index_;
-  std::byte* place = data_.At(start);
-  StoreUnit(place + kUnitBytes + body, 0);
-  StoreUnit(place, EncodeDescriptor(DescriptorOf(packet, body)));
-  StoreUnit(place + kUnitBytes, packet.transaction_id);
-  CopyBytes(place + kDescriptorBytes, packet.body.data(),
-            static_cast<uint32_t>(packet.body.size()));
-  StoreUnit(place + kDescriptorBytes + body, EncodeTrailer(start));
+// So many packets, which took so many bytes of the ring, were written.
+inline void RingWriter::Count(uint32_t packets, uint32_t total) {
+  write_index_ = Advance(write_index_, total, data_.size());
+  free_ -= total;
+  packets_ += packets;
+  body_bytes_ += total - packets * kPacketOverhead;
 }
 
+// As PutStraight, in the same order.
 void RingWriter::PutWrapped(const Packet& packet, uint32_t body) {
   const uint32_t start = write_index_;
   const auto place = [this, start](uint32_t offset) {
@@ -119,6 +138,47 @@ void RingWriter::PutWrapped(const Packet& packet, uint32_t body) {
   data_.CopyIn(place(kDescriptorBytes), packet.body.data(),
                static_cast<uint32_t>(packet.body.size()));
   StoreUnit(data_.At(place(kDescriptorBytes + body)), EncodeTrailer(start));
+}
+
+// Writes rows as long as they are right and fit in one piece into the free bytes known of, which
+// most do: nothing is in this loop but what they need. Whatever else comes ends it, and is Write's
+// to judge. Answers how many.
+uint32_t RingWriter::WriteRun(std::span<const std::byte> arena, std::span<const int32_t> rows) {
+  // What the loop needs, in registers.
+  const uint32_t first = write_index_;
+  const uint32_t largest = largest_;
+  std::byte* const start = data_.At(first);
+  // A packet leaves a unit free.
+  const std::byte* const limit = start + data_.StraightBytes(first, free_ - kUnitBytes);
+  const int32_t* const rows_end = rows.data() + rows.size();
+  const int32_t* row = rows.data();
+  std::byte* place = start;
+  for (; row != rows_end; row += kIndexRowWords) {
+    Packet packet;
+    if (!PacketOf(RowAt(row), arena, &packet) || packet.body.size() > largest) break;
+    const uint32_t body = RoundUpToUnit(static_cast<uint32_t>(packet.body.size()));
+    if (body + kPacketOverhead > static_cast<uint32_t>(limit - place)) break;
+    PutStraight(place, first + static_cast<uint32_t>(place - start), packet, body);
+    place += body + kPacketOverhead;
+  }
+  const auto written = static_cast<uint32_t>(row - rows.data()) / kIndexRowWords;
+  Count(written, static_cast<uint32_t>(place - start));
+  return written;
+}
+
+RingWriter::Batch RingWriter::WriteRows(std::span<const std::byte> arena,
+                                        std::span<const int32_t> rows) {
+  if (violation_ != Violation::kNone) return {0, Status::kViolation};
+  const auto count = static_cast<uint32_t>(rows.size() / kIndexRowWords);
+  for (uint32_t written = 0;;) {
+    written += WriteRun(arena, rows.subspan(size_t{written} * kIndexRowWords));
+    if (written == count) return {written, Status::kWritten};
+    Packet packet;
+    const bool is_right = PacketOf(RowAt(&rows[written * kIndexRowWords]), arena, &packet);
+    const Status status = is_right ? Write(packet) : Status::kBadRow;
+    if (status != Status::kWritten) return {written, status};
+    written += 1;
+  }
 }
 
 bool RingWriter::Publish() {

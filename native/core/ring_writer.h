@@ -4,9 +4,9 @@
 // ring is full.
 // Called by: native/os and native/binding (guest-to-host ring in a guest, host-to-guest ring in a
 // simulated host).
-// Calls: ring_handshake.h, ring_memory_unsafe.h, packet.h. The reader is not trusted: its read
-// index is read, then checked, and a broken one ends the ring for good. What was written is never
-// read back. One thread at a time; no allocation, no system call.
+// Calls: ring_handshake.h, ring_memory_unsafe.h, copy_bytes.h, packet.h, packet_row.h. The reader
+// is not trusted: its read index is read, then checked, and a broken one ends the ring for good.
+// What was written is never read back. One thread at a time; no allocation, no system call.
 
 #ifndef VMBUS_CORE_RING_WRITER_H_
 #define VMBUS_CORE_RING_WRITER_H_
@@ -28,7 +28,13 @@ class RingWriter {
   // pending_send_sz. An unusable ring or index is a violation from the start.
   explicit RingWriter(const RingMemory& ring);
 
-  enum class Status : int32_t { kWritten = 0, kFull = 1, kTooLarge = 2, kViolation = 3 };
+  enum class Status : int32_t {
+    kWritten = 0,
+    kFull = 1,
+    kTooLarge = 2,
+    kViolation = 3,
+    kBadRow = 4
+  };
 
   // Type, flags and offset8 go out as they are: what they may be is the caller's business (a
   // simulated host also sends nonsense on purpose).
@@ -42,6 +48,15 @@ class RingWriter {
 
   // Puts one packet into the ring; the reader sees it after Publish.
   [[nodiscard]] Status Write(const Packet& packet);
+
+  struct Batch {
+    uint32_t count;  // packets written
+    Status status;   // why no more were; kWritten when all are
+  };
+
+  // Puts a packet into the ring for each row (packet_row.h), in their order, until one does not fit
+  // or is not right. A whole number of rows; the arena is private memory.
+  [[nodiscard]] Batch WriteRows(std::span<const std::byte> arena, std::span<const int32_t> rows);
 
   // Shows the reader everything written since the last call. True: it sleeps, ring its doorbell.
   [[nodiscard]] bool Publish();
@@ -75,7 +90,8 @@ class RingWriter {
   void AcceptReadIndex(uint32_t read_index);
   Violation CheckReadIndex(uint32_t read_index) const;
 
-  void PutStraight(const Packet& packet, uint32_t body);
+  uint32_t WriteRun(std::span<const std::byte> arena, std::span<const int32_t> rows);
+  void Count(uint32_t packets, uint32_t total);
   void PutWrapped(const Packet& packet, uint32_t body);
 
   RingData data_;

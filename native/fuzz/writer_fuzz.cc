@@ -7,6 +7,7 @@
 #include <deque>
 #include <vector>
 
+#include "../core/packet_row.h"
 #include "../core/ring_writer.h"
 #include "fuzz_input.h"
 
@@ -56,6 +57,8 @@ class WriterTarget {
         return Publish(writer);
       case 7:
         return Await(writer);
+      case 8:
+        return WriteRows(writer);
       default:
         return Write(writer);
     }
@@ -89,6 +92,37 @@ class WriterTarget {
     if (!fits) return;
     packet.body.resize(reference::RoundUp8(packet.body.size()));
     sent_.push_back(std::move(packet));
+  }
+
+  // Rows of any numbers: what they name must lie in the arena, which is of exactly its size.
+  void WriteRows(core::RingWriter& writer) {
+    std::vector<std::byte> arena(input_.Below(256));
+    for (std::byte& value : arena) value = static_cast<std::byte>(arena.size() + sent_.size());
+    std::vector<int32_t> index(input_.Below(6) * core::kIndexRowWords);
+    for (size_t word = 0; word < index.size(); word++) {
+      const bool wild = input_.Below(16) == 0;
+      index[word] = wild ? input_.Take<int32_t>() : static_cast<int32_t>(input_.Below(64));
+      if (word % core::kIndexRowWords == 1 && !wild) index[word] = 2 << 16;
+    }
+    const bool dead = writer.violation() != core::Violation::kNone;
+    const auto batch = writer.WriteRows(arena, index);
+    const size_t rows = index.size() / core::kIndexRowWords;
+    Require(batch.count <= rows, "rows");
+    Require(writer.write_index() < words_.size && writer.write_index() % 8 == 0, "write index");
+    if (dead) Require(batch.count == 0, "a violation is final");
+    if (!dead) Require((batch.status == Status::kWritten) == (batch.count == rows), "status");
+    if (!behaves_) return;
+    for (uint32_t row = 0; row < batch.count; row++) {
+      const core::PacketRow said = core::RowAt(&index[row * core::kIndexRowWords]);
+      const auto from = arena.begin() + said.offset - said.header_bytes();
+      reference::Packet packet{.type = static_cast<uint16_t>(said.type),
+                               .offset8 = said.offset8,
+                               .flags = said.flags,
+                               .id = said.transaction_id,
+                               .body = {from, from + said.header_bytes() + said.length}};
+      packet.body.resize(reference::RoundUp8(packet.body.size()));
+      sent_.push_back(std::move(packet));
+    }
   }
 
   void Publish(core::RingWriter& writer) {

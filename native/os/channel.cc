@@ -27,9 +27,6 @@ uint32_t PageSize() {
   return size;
 }
 
-// Numbers that a row must keep within; offset8 counts from the descriptor.
-constexpr int32_t kMaxField = 0xffff;
-
 }  // namespace
 
 RingPair SplitRings(std::byte* rings, size_t bytes, End end) {
@@ -57,12 +54,12 @@ Channel::Channel(Mapping rings, End end, std::unique_ptr<Doorbell> doorbell,
 // A reference: the caller computes the pair from the mapping before it moves.
 Channel::Channel(Mapping&& rings, RingPair pair, std::unique_ptr<Doorbell> doorbell,
                  std::shared_ptr<LinkState> link)
-    : rings_(std::move(rings)),
+    : link_(std::move(link)),
       memory_(pair),
-      doorbell_(std::move(doorbell)),
-      link_(std::move(link)),
       reader_(memory_.in),
-      writer_(memory_.out) {
+      writer_(memory_.out),
+      doorbell_(std::move(doorbell)),
+      rings_(std::move(rings)) {
   StartAfresh();
 }
 
@@ -164,13 +161,15 @@ int32_t Channel::Write(const RingWriter::Packet& packet) {
   return link_->IsGone() ? kRescinded : 0;
 }
 
-// The answer to a packet that was not written.
+// The answer to a packet that was written or not.
 int32_t Channel::Finish(RingWriter::Status status) {
   switch (status) {
     case RingWriter::Status::kWritten:
       return 0;
     case RingWriter::Status::kTooLarge:
       return kTooLarge;
+    case RingWriter::Status::kBadRow:
+      return kBadRow;
     case RingWriter::Status::kViolation:
       return link_->IsGone() ? kRescinded : ViolationStatus(writer_.violation());
     case RingWriter::Status::kFull:
@@ -180,40 +179,20 @@ int32_t Channel::Finish(RingWriter::Status status) {
   return kFull;
 }
 
-int32_t Channel::WriteRow(std::span<const std::byte> arena, const int32_t* row) {
-  const int32_t type = row[0];
-  const auto flags_and_offset = static_cast<uint32_t>(row[1]);
-  const uint32_t offset8 = flags_and_offset >> 16;
-  if (type < 0 || type > kMaxField || offset8 < core::kDescriptorUnits) return kBadRow;
-  const int64_t headers = int64_t{offset8 - core::kDescriptorUnits} * core::kUnitBytes;
-  const int64_t start = int64_t{row[2]} - headers;
-  const int64_t length = int64_t{row[3]} + headers;
-  if (row[3] < 0 || start < 0 || start + length > static_cast<int64_t>(arena.size()))
-    return kBadRow;
-  const uint64_t id = uint64_t{static_cast<uint32_t>(row[5])} << 32 | static_cast<uint32_t>(row[4]);
-  return Finish(
-      writer_.Write({static_cast<uint16_t>(type), static_cast<uint16_t>(flags_and_offset & 0xffff),
-                     static_cast<uint16_t>(offset8), id,
-                     arena.subspan(static_cast<size_t>(start), static_cast<size_t>(length))}));
-}
-
 int32_t Channel::WriteRows(std::span<const std::byte> arena, std::span<const int32_t> index,
                            uint32_t first, uint32_t count) {
   const std::lock_guard lock(gate_);
   if (const int32_t status = Unusable(); status != 0) return status;
   const size_t rows = index.size() / core::kIndexRowWords;
   if (first > rows || count > rows - first) return kBadRow;
-  int32_t written = 0;
-  int32_t status = 0;
-  const int32_t* row = index.data() + size_t{first} * core::kIndexRowWords;
-  for (; written < static_cast<int32_t>(count); ++written, row += core::kIndexRowWords) {
-    status = WriteRow(arena, row);
-    if (status != 0) break;
-  }
-  if (written == 0) return status == kFull ? 0 : status;
+  const RingWriter::Batch batch = writer_.WriteRows(
+      arena,
+      index.subspan(size_t{first} * core::kIndexRowWords, size_t{count} * core::kIndexRowWords));
+  const int32_t status = Finish(batch.status);
+  if (batch.count == 0) return status == kFull ? 0 : status;
   writer_.ClearAwaitSpace();
   if (writer_.Publish()) Signal();
-  return link_->IsGone() ? kRescinded : written;
+  return link_->IsGone() ? kRescinded : static_cast<int32_t>(batch.count);
 }
 
 int32_t Channel::AwaitSpace(uint32_t body_bytes) {

@@ -113,24 +113,24 @@ class Channel {
   void Disarm();
   int32_t ArmOrContinue();
   int32_t DrainOnce(std::span<std::byte> arena, std::span<int32_t> index, uint32_t max_packets);
-  int32_t WriteRow(std::span<const std::byte> arena, const int32_t* row);
   int32_t Finish(core::RingWriter::Status status);
   void Signal();
   void StartAfresh();
 
+  // First what every drain needs, so that it lies together.
   Gate gate_;
   bool closed_ = false;
   bool arming_ = true;
   bool armed_ = false;
-  uint64_t armed_at_wake_ =
-      0;  // LinkState::wakes when armed_ was set; another number makes it stale
-  Mapping rings_;
-  RingPair memory_;
-  std::unique_ptr<Doorbell> doorbell_;
+  uint32_t drop_signals_ = 0;
+  // LinkState::wakes when armed_ was set; another number makes it stale.
+  uint64_t armed_at_wake_ = 0;
   std::shared_ptr<LinkState> link_;
+  RingPair memory_;
   core::RingReader reader_;
   core::RingWriter writer_;
-  uint32_t drop_signals_ = 0;
+  std::unique_ptr<Doorbell> doorbell_;
+  Mapping rings_;
   ChannelInspection
       totals_{};  // counters of readers and writers before the last reset, and our own
 };

@@ -51,16 +51,6 @@ const std::array<std::byte, 2 * kCompletionBytes>& Completions() {
   return bytes;
 }
 
-// A row as Channel::WriteRows takes it.
-void PutRow(int32_t* row, uint16_t type, uint16_t flags, uint64_t id, uint32_t at, uint32_t bytes) {
-  row[0] = type;
-  row[1] = static_cast<int32_t>(flags | core::kDescriptorUnits << 16);
-  row[2] = static_cast<int32_t>(at);
-  row[3] = static_cast<int32_t>(bytes);
-  row[4] = static_cast<int32_t>(static_cast<uint32_t>(id));
-  row[5] = static_cast<int32_t>(static_cast<uint32_t>(id >> 32));
-}
-
 }  // namespace
 
 // A drained packet.
@@ -143,16 +133,13 @@ bool FrameQueue::TakeLeft(core::FrameSink* sink) {
   // piece of a packet lies outside.
   const DeviceBuffer::Stay stay = buffers_->receive().Enter();
   for (; next_ < drained_count_; ++next_) {
-    const int32_t* numbers = drained_rows_.data() + size_t{next_} * kIndexRowWords;
-    const auto flags = static_cast<uint32_t>(numbers[1]);
-    const size_t headers = size_t{(flags >> 16) - core::kDescriptorUnits} * core::kUnitBytes;
+    const core::PacketRow packet =
+        core::RowAt(drained_rows_.data() + size_t{next_} * kIndexRowWords);
     const std::span<const std::byte> drained(drained_);
-    const auto at = static_cast<size_t>(numbers[2]);
-    const Row row{
-        static_cast<uint32_t>(numbers[0]), flags & 0xffff,
-        uint64_t{static_cast<uint32_t>(numbers[5])} << 32 | static_cast<uint32_t>(numbers[4]),
-        drained.subspan(at - headers, headers),
-        drained.subspan(at, static_cast<size_t>(numbers[3]))};
+    const uint32_t headers = packet.header_bytes();
+    const Row row{packet.type, packet.flags, packet.transaction_id,
+                  drained.subspan(packet.offset - headers, headers),
+                  drained.subspan(packet.offset, packet.length)};
     if (!TakePacket(row, stay.bytes(), sink)) return false;
   }
   return true;
@@ -208,8 +195,8 @@ void FrameQueue::TakeCompletion(const Row& row) {
 void FrameQueue::Owe(uint64_t id, bool good) {
   const size_t at = owed_rows_.size();
   owed_rows_.resize(at + kIndexRowWords);
-  PutRow(owed_rows_.data() + at, core::kPacketCompletion, 0, id, good ? 0 : kCompletionBytes,
-         kCompletionBytes);
+  core::PutRow(owed_rows_.data() + at, {core::kPacketCompletion, 0, core::kDescriptorUnits,
+                                        good ? 0 : kCompletionBytes, kCompletionBytes, id});
 }
 
 // 1 = nothing is owed any more, 0 = the ring is full and a wake will follow, or a status.
@@ -306,8 +293,9 @@ void FrameQueue::Announce(uint32_t row, uint64_t id, uint32_t bytes, uint32_t ch
   const uint32_t at = row * kNvspBytes;
   const uint32_t words[] = {kNvspPacket, channel_type, SectionPool::SectionOf(id), bytes};
   std::memcpy(announcements_.data() + at, words, sizeof(words));
-  PutRow(announcement_rows_.data() + size_t{row} * kIndexRowWords, core::kPacketInBand,
-         core::kFlagCompletionRequested, id, at, kNvspBytes);
+  core::PutRow(announcement_rows_.data() + size_t{row} * kIndexRowWords,
+               {core::kPacketInBand, core::kFlagCompletionRequested, core::kDescriptorUnits, at,
+                kNvspBytes, id});
 }
 
 // Publishes announcements once; those that do not fit give their sections back.
