@@ -41,26 +41,29 @@ export interface CorePlan {
 }
 
 export class ChannelCore implements LeaseMember, Reading {
+  // First what every drain and every send needs, so that it lies together.
+  /** Why the channel ended; null while it is open. */
+  ending: CloseReason | null = null;
+  readonly #binding: Binding;
+  readonly #handle: number;
+  // The plan's.
+  readonly #ticket: number | null;
+  readonly requests: RequestTable = new RequestTable();
+  readonly inbox: Inbox;
+  readonly slot: ReaderSlot;
+  readonly outbox: Outbox;
+  readonly batchWriter: BatchWriter;
+  // The one that is registered.
+  #sendArena: OwnSendArena | null = null;
   readonly plan: CorePlan;
   readonly device: Guid;
   readonly relid: number;
   readonly isPolled: boolean;
   readonly lease: Lease;
   readonly maxPayloadBytes: number;
-  readonly requests: RequestTable = new RequestTable();
-  readonly slot: ReaderSlot;
-  readonly inbox: Inbox;
-  readonly outbox: Outbox;
-  readonly batchWriter: BatchWriter;
   readonly closed: Promise<CloseReason>;
-  /** Why the channel ended; null while it is open. */
-  ending: CloseReason | null = null;
   /** True once everything native is gone. */
   isClosed = false;
-  readonly #binding: Binding;
-  readonly #handle: number;
-  // The one that is registered.
-  #sendArena: OwnSendArena | null = null;
   #resolveClosed: (reason: CloseReason) => void = () => undefined;
   #finishing: Promise<number> | null = null;
   #dependents: readonly ChannelCore[] = [];
@@ -74,6 +77,7 @@ export class ChannelCore implements LeaseMember, Reading {
     this.lease = plan.lease;
     this.#binding = plan.lease.binding;
     this.#handle = plan.handle;
+    this.#ticket = plan.ticket;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -89,8 +93,8 @@ export class ChannelCore implements LeaseMember, Reading {
 
   // -- what the inbox and the outbox call: the native functions of this channel ------------------------------------------
 
-  drain(maxPackets: number): number {
-    return this.isElsewhere() ? Status.closed : this.#binding.drain(this.#handle, maxPackets);
+  drain(): number {
+    return this.isElsewhere() ? Status.closed : this.#binding.drain(this.#handle);
   }
 
   newMemory(bytes: number): ArrayBuffer {
@@ -141,8 +145,7 @@ export class ChannelCore implements LeaseMember, Reading {
 
   /** True when the owner took the channel back from this thread. */
   isElsewhere(): boolean {
-    const { ticket, claim } = this.plan;
-    return ticket !== null && !claim.isHeldOn(ticket);
+    return this.#ticket !== null && !this.plan.claim.isHeldOn(this.#ticket);
   }
 
   /** @throws VmbusError ERR_VMBUS_BUSY while another thread has the channel */

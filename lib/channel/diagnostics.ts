@@ -78,6 +78,11 @@ export function publishSent(
   sent.publish(message);
 }
 
+/** Whether {@link publishReceived} would do anything. */
+export function wantsReceived(): boolean {
+  return received.hasSubscribers;
+}
+
 /** All packets of a drain. */
 export function publishReceived(name: ChannelName, store: Store, count: number): void {
   if (!received.hasSubscribers) return;

@@ -10,7 +10,7 @@
 import { Row, Status } from '../native/binding.js';
 import { Backlog } from './backlog.js';
 import type { ChannelName } from './close-reasons.js';
-import { publishReceived } from './diagnostics.js';
+import { publishReceived, wantsReceived } from './diagnostics.js';
 import type { RequestTable } from './request-table.js';
 import { Store } from './store.js';
 import type { CloseReason } from './types.js';
@@ -29,7 +29,7 @@ export interface InboxOwner extends ChannelName {
   readonly requests: RequestTable;
   /** Why the channel ended; null while it is open. */
   readonly ending: CloseReason | null;
-  drain(maxPackets: number): number;
+  drain(): number;
   /** Memory for an arena. */
   newMemory(bytes: number): ArrayBuffer;
   setReceiveArena(store: Store): void;
@@ -49,17 +49,18 @@ export interface Waiter {
 }
 
 export class Inbox {
+  // First what every drain needs, so that it lies together.
   readonly #owner: InboxOwner;
-  readonly #batchPackets: number;
-  readonly #busyPollUs: number;
-  readonly #backlog = new Backlog();
-  #arenaBytes: number;
   #live: Store;
-  #spare: Store | null = null;
-  #waiter: Waiter | null = null;
   #spent = 0;
   #isArmed = false;
-  #isDraining = false;
+  #isTelling = false;
+  readonly #backlog = new Backlog();
+  #waiter: Waiter | null = null;
+  readonly #batchPackets: number;
+  readonly #busyPollUs: number;
+  #arenaBytes: number;
+  #spare: Store | null = null;
   #isVisited = false;
   #isPumpDue = false;
   #isTurnDue = false;
@@ -104,9 +105,9 @@ export class Inbox {
     return 'empty';
   }
 
-  /** One drain whatever the budget says; false when the ring is empty or the channel ended. */
-  refill(): boolean {
-    return this.#owner.ending === null && !this.#isDraining && this.#drain() > 0;
+  /** One drain whatever the budget says. The store that it filled; null when the ring is empty or the channel ended. */
+  refill(): Store | null {
+    return !this.#isTelling && this.#drain() > 0 ? this.#live : null;
   }
 
   /** A visitor reads the live store until {@link leave}: nothing else is drained into it. */
@@ -141,7 +142,7 @@ export class Inbox {
   /** Drains for requests that wait, whether or not somebody reads; other packets go to the backlog. */
   pump(): void {
     const { requests } = this.#owner;
-    if (this.#isDraining || this.#isVisited || this.#isArmed || this.#waiter !== null) return;
+    if (this.#isTelling || this.#isVisited || this.#isArmed || this.#waiter !== null) return;
     for (let turns = 0; requests.size > 0 && this.#owner.ending === null; turns++) {
       if (turns === mostPumped) this.#pumpLater();
       if (turns === mostPumped || !this.#makeRoom() || this.#drain() <= 0) return;
@@ -166,7 +167,7 @@ export class Inbox {
     while (this.front() === null) {
       if (this.#owner.ending !== null) return 'ended';
       if (this.#spent >= budget) return 'later';
-      if (this.#isDraining || this.#drain() === 0) return 'empty';
+      if (this.#isTelling || this.#drain() === 0) return 'empty';
     }
     this.#keepPumping();
     return 'ready';
@@ -177,16 +178,14 @@ export class Inbox {
     if (this.#live.isLent || this.#live.isTaken) this.#changeLive();
     const store = this.#live;
     store.clear();
-    this.#isDraining = true;
-    let count = this.#owner.drain(this.#batchPackets);
+    let count = this.#owner.drain();
     if (count === Status.arenaTooSmall) count = this.#drainLarger(store);
     this.#isArmed = count === 0;
     if (count > 0) {
-      this.#spent += Math.max(count, leastSpent);
-      publishReceived(this.#owner, store, count);
-      if (this.#owner.ending?.by !== 'user') store.count = this.#withoutCompletions(store, count);
+      this.#spent += count > leastSpent ? count : leastSpent;
+      store.count = count;
+      if (wantsReceived() || this.#owner.requests.isUsed) this.#tellOf(store);
     }
-    this.#isDraining = false;
     if (count < 0) this.#owner.breakOff(count);
     return count;
   }
@@ -200,9 +199,18 @@ export class Inbox {
       this.#arenaBytes = powerOfTwo(tries === 0 ? needed : largestPacket);
       store.arena = new Uint8Array(this.#owner.newMemory(this.#arenaBytes));
       this.#owner.setReceiveArena(store);
-      count = this.#owner.drain(this.#batchPackets);
+      count = this.#owner.drain();
     }
     return count;
+  }
+
+  // Subscribers and requests first; what they leave is the reader's.
+  #tellOf(store: Store): void {
+    this.#isTelling = true;
+    publishReceived(this.#owner, store, store.count);
+    // A subscriber may have closed the channel, which empties the store.
+    if (store.count > 0) store.count = this.#withoutCompletions(store, store.count);
+    this.#isTelling = false;
   }
 
   // Completions of our requests go where they are waited for; the rows left move together.

@@ -3,15 +3,23 @@
 // `drain(visitor)`: the reader for hot loops. Nothing is allocated per packet.
 // Called by: opened-channel.ts. Calls: inbox.ts.
 
-import { ROW_WORDS, Row } from '../native/binding.js';
+import type { ROW_WORDS, Row } from '../native/binding.js';
 import type { Reading } from './inbox-iterator.js';
 import type { Store } from './store.js';
 import type { PacketVisitor } from './types.js';
 
-// Constants of this module: in another module's object they would be looked up for every packet.
-const { type, flags, offset, length, idLow, idHigh } = Row;
+// As numbers of this module the compiler knows them; those of another one it looks up for every packet.
+const rowWords = 6 satisfies typeof ROW_WORDS;
+const type = 0 satisfies typeof Row.type;
+const flags = 1 satisfies typeof Row.flags;
+const offset = 2 satisfies typeof Row.offset;
+const length = 3 satisfies typeof Row.length;
+const idLow = 4 satisfies typeof Row.idLow;
+const idHigh = 5 satisfies typeof Row.idHigh;
 /** Drains of one call: it ends also when the host never stops. */
 const mostRefills = 16;
+/** More rows than any store has. */
+const rowLimit = 2 ** 20 - 1;
 
 /**
  * Shows the visitor what is there, at most `maxPackets`. Answers how many it saw.
@@ -21,19 +29,9 @@ export function visit(reading: Reading, visitor: PacketVisitor, maxPackets: numb
   const { inbox, slot } = reading;
   slot.take(visitor, 'drain()');
   inbox.enter();
-  let visited = 0;
+  let visited: number;
   try {
-    for (let refills = 0; visited < maxPackets; ) {
-      const store = inbox.front();
-      if (store === null) {
-        if (refills === mostRefills || !inbox.refill()) break;
-        refills += 1;
-        continue;
-      }
-      const seen = visitStore(reading, store, visitor, maxPackets - visited);
-      visited += Math.abs(seen);
-      if (seen < 0) return visited;
-    }
+    visited = visitAll(reading, visitor, maxPackets);
   } finally {
     inbox.leave();
     slot.release(visitor);
@@ -42,13 +40,34 @@ export function visit(reading: Reading, visitor: PacketVisitor, maxPackets: numb
   return visited;
 }
 
+// First what was drained before, then what the ring has.
+function visitAll(reading: Reading, visitor: PacketVisitor, maxPackets: number): number {
+  const { inbox } = reading;
+  let visited = 0;
+  let store = inbox.front();
+  for (let refills = 0; visited < maxPackets; ) {
+    if (store === null) {
+      if (refills === mostRefills) break;
+      refills += 1;
+      store = inbox.refill();
+      if (store === null) break;
+    }
+    const seen = visitStore(reading, store, visitor, maxPackets - visited);
+    if (seen < 0) return visited - seen;
+    visited += seen;
+    store = refills === 0 ? inbox.front() : null;
+  }
+  return visited;
+}
+
 // How many the visitor saw; negative when it had enough, or closed the channel.
 function visitStore(reading: Reading, store: Store, visitor: PacketVisitor, most: number): number {
   const { arena, rows } = store;
-  const first = store.position;
-  const end = Math.min(store.count, first + most);
+  // Masked, so that the compiler sees how large they are and checks no addition below.
+  const first = store.position & rowLimit;
+  const end = Math.min(store.count, first + most) & rowLimit;
   for (let next = first; next < end; next++) {
-    const row = next * ROW_WORDS;
+    const row = next * rowWords;
     store.position = next + 1;
     const answer = visitor(
       arena,

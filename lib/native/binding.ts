@@ -212,10 +212,10 @@ export interface Binding
   setReceiveArena(channel: number, arena: Uint8Array, index: Int32Array): number;
   setSendArena(channel: number, arena: Uint8Array, index: Int32Array): number;
   /**
-   * Copies up to `maxPackets` packets into the arena and a row each into the index, publishes once, tells the host if it
-   * waits for space. Answers the count; 0 = empty and the interrupt is armed (a wake will follow); or a status.
+   * Copies packets (all that there is room for, or up to `maxPackets`) into the arena and a row each into the index, publishes
+   * once, tells the host if it waits for space. Answers the count; 0 = empty and the interrupt is armed; or a status.
    */
-  drain(channel: number, maxPackets: number): number;
+  drain(channel: number, maxPackets?: number): number;
   /**
    * Whether an empty `drain` arms the interrupt (it does from the start). Off: the in-ring stays masked, `drain` answers 0 for
    * empty and no wake follows. For subchannels on kernels where their interrupts do harm. 0 or a status.

@@ -29,13 +29,17 @@ constexpr size_t kInspectWords = 19;
 constexpr int32_t kNothingAwaited = -1;  // NOTHING_AWAITED in lib/native/binding.ts
 constexpr uintptr_t kArenaAlignment = 8;
 
-// drain(channel, maxPackets)
+// drain(channel, maxPackets?)
 napi_value Drain(napi_env env, napi_callback_info info) {
-  std::array<napi_value, 2> arguments;
-  std::array<int32_t, 2> numbers;
+  napi_value arguments[2];
+  size_t count = 2;
   EnvState* state = nullptr;
-  if (!ReadNumbers(env, info, &arguments, &numbers, &state)) return nullptr;
-  const auto [handle, max_packets] = numbers;
+  int32_t handle = 0;
+  int32_t max_packets = INT32_MAX;
+  if (!ReadArguments(env, info, arguments, &count, &state) ||
+      !ReadNumber(env, arguments[0], &handle) ||
+      (count > 1 && !ReadNumber(env, arguments[1], &max_packets)))
+    return nullptr;
   ChannelEntry* entry = state->channels.Find(handle);
   if (entry == nullptr) return Number(env, os::kClosed);
   // Empty once, empty again, most likely: no need to ask for the arena then.

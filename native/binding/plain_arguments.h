@@ -25,6 +25,23 @@ inline napi_value Number(napi_env env, int32_t number) {
   return value;
 }
 
+// At most `count` arguments, how many there were, and the environment.
+inline bool ReadArguments(napi_env env, napi_callback_info info, napi_value* arguments,
+                          size_t* count, EnvState** state) {
+  void* data = nullptr;
+  const napi_status status = napi_get_cb_info(env, info, count, arguments, nullptr, &data);
+  *state = static_cast<EnvState*>(data);
+  return status == napi_ok;
+}
+
+// False: it is no number, and an exception is pending.
+inline bool ReadNumber(napi_env env, napi_value argument, int32_t* number) {
+  if (napi_get_value_int32(env, argument, number) == napi_ok) [[likely]]
+    return true;
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "the arguments must be numbers");
+  return false;
+}
+
 // All arguments, the first ones as int32 as well, and the environment. False: one of these is no
 // number, and an exception is pending.
 template <size_t kCount, size_t kNumbers>
@@ -32,15 +49,9 @@ bool ReadNumbers(napi_env env, napi_callback_info info, std::array<napi_value, k
                  std::array<int32_t, kNumbers>* numbers, EnvState** state) {
   static_assert(kNumbers <= kCount);
   size_t count = kCount;
-  void* data = nullptr;
-  if (napi_get_cb_info(env, info, &count, arguments->data(), nullptr, &data) != napi_ok)
-    return false;
-  *state = static_cast<EnvState*>(data);
+  if (!ReadArguments(env, info, arguments->data(), &count, state)) return false;
   for (size_t i = 0; i < kNumbers; ++i) {
-    if (napi_get_value_int32(env, (*arguments)[i], &(*numbers)[i]) != napi_ok) [[unlikely]] {
-      napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "the arguments must be numbers");
-      return false;
-    }
+    if (!ReadNumber(env, (*arguments)[i], &(*numbers)[i])) return false;
   }
   return true;
 }

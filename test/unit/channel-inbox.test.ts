@@ -135,10 +135,10 @@ describe('the inbox', () => {
   /** The fake's host makes its packet larger each time it is looked at. */
   const growing = (fake: FakeBinding, sizes: number[]): void => {
     const drain = fake.drain.bind(fake);
-    fake.drain = (handle, most) => {
+    fake.drain = () => {
       const size = sizes.shift();
       if (size !== undefined) fake.inbound[0] = { payload: new Uint8Array(size).fill(9) };
-      return drain(handle, most);
+      return drain();
     };
   };
 
