@@ -65,7 +65,7 @@ async function loadAll(fetch) {
 export const capacityOf = (size) => Math.floor(((2 << 20) - 4096 - 8) / (Math.ceil(size / 8) * 8 + 24));
 
 /** How often a 2 MiB ring is filled for one figure: it is emptied in a fraction of a millisecond. */
-export const fillsOf = (size) => Math.max(2, Math.ceil((4096 * (size + 24)) / (2 << 20)));
+export const fillsOf = (size) => Math.max(4, Math.ceil((4096 * (size + 24)) / (2 << 20)));
 
 /** What the C loops take together: at most so many bytes, and 256 packets. */
 export const batchBytes = 16 * 1024;
