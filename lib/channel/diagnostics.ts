@@ -6,7 +6,6 @@
 
 import diagnostics from 'node:diagnostics_channel';
 import type { Guid } from '../guid.js';
-import { Row } from '../native/binding.js';
 import type { ChannelName } from './close-reasons.js';
 import type { Store } from './store.js';
 import { joinId } from './transaction-id.js';
@@ -87,14 +86,14 @@ export function wantsReceived(): boolean {
 export function publishReceived(name: ChannelName, store: Store, count: number): void {
   if (!received.hasSubscribers) return;
   for (let row = 0; row < count; row++) {
-    const offset = store.word(row, Row.offset);
+    const offset = store.offset(row);
     const message: PacketMessage = {
       device: name.device,
       relid: name.relid,
-      type: store.word(row, Row.type),
-      flags: store.word(row, Row.flags) & 0xffff,
-      transactionId: joinId(store.word(row, Row.idLow), store.word(row, Row.idHigh)),
-      payload: store.arena.subarray(offset, offset + store.word(row, Row.length)),
+      type: store.type(row),
+      flags: store.flags(row),
+      transactionId: joinId(store.idLow(row), store.idHigh(row)),
+      payload: store.arena.subarray(offset, offset + store.length(row)),
     };
     received.publish(message);
   }

@@ -137,33 +137,30 @@ export class PacketIterator extends InboxIterator<Packet> {
 }
 
 interface BatchResult {
+  readonly store: Store;
   readonly batch: StoreBatch;
   readonly answer: Promise<IteratorResult<PacketBatch, undefined>>;
 }
 
 function batchResult(store: Store): BatchResult {
   const batch = new StoreBatch(store);
-  return { batch, answer: Promise.resolve(Object.freeze({ value: batch, done: false })) };
+  return { store, batch, answer: Promise.resolve(Object.freeze({ value: batch, done: false })) };
 }
 
 /** Batch by batch: what one drain brought. */
 export class BatchIterator extends InboxIterator<PacketBatch> {
   #batch: StoreBatch | null = null;
-  // A store has one batch, and that one answer: neither is made anew for each drain.
-  readonly #results = new WeakMap<Store, BatchResult>();
+  // The batch of the last store, and the answer with it: the next drain fills the same store, usually.
+  #result: BatchResult | null = null;
 
   constructor(reading: Reading, channel: object) {
     super(reading, channel, 'a loop over batches()');
   }
 
   protected override take(store: Store): Promise<IteratorResult<PacketBatch, undefined>> {
-    let result = this.#results.get(store);
-    if (result === undefined) {
-      result = batchResult(store);
-      this.#results.set(store, result);
-    }
-    this.#batch = result.batch.lend();
-    return result.answer;
+    if (this.#result?.store !== store) this.#result = batchResult(store);
+    this.#batch = this.#result.batch.lend();
+    return this.#result.answer;
   }
 
   protected override settle(): void {

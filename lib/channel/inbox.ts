@@ -7,7 +7,7 @@
 // fills and the host waits. `drain` answering 0 has armed the interrupt; anything else has not, so whoever needs to be
 // woken drains to 0 first. A turn of the event loop drains at most `budget` packets, then others get theirs.
 
-import { Row, Status } from '../native/binding.js';
+import { Status } from '../native/binding.js';
 import { Backlog } from './backlog.js';
 import type { ChannelName } from './close-reasons.js';
 import { publishReceived, wantsReceived } from './diagnostics.js';
@@ -219,7 +219,7 @@ export class Inbox {
     if (!requests.isUsed) return count;
     let kept = 0;
     for (let row = 0; row < count; row++) {
-      if (store.word(row, Row.type) === PacketType.completion && requests.settle(store, row)) continue;
+      if (store.type(row) === PacketType.completion && requests.settle(store, row)) continue;
       if (kept !== row) store.moveRow(row, kept);
       kept += 1;
     }

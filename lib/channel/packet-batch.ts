@@ -4,7 +4,6 @@
 // Called by: inbox-iterator.ts.
 
 import { outOfRange } from '../errors.js';
-import { Row } from '../native/binding.js';
 import { packetAt } from './packet.js';
 import { copyOf } from './slab.js';
 import type { Store } from './store.js';
@@ -45,27 +44,27 @@ export class StoreBatch implements PacketBatch {
   }
 
   type(i: number): number {
-    return this.#word(i, Row.type);
+    return this.#store.type(this.#row(i));
   }
 
   flags(i: number): number {
-    return this.#word(i, Row.flags) & 0xffff;
+    return this.#store.flags(this.#row(i));
   }
 
   idLow(i: number): number {
-    return this.#word(i, Row.idLow);
+    return this.#store.idLow(this.#row(i));
   }
 
   idHigh(i: number): number {
-    return this.#word(i, Row.idHigh);
+    return this.#store.idHigh(this.#row(i));
   }
 
   payloadOffset(i: number): number {
-    return this.#word(i, Row.offset);
+    return this.#store.offset(this.#row(i));
   }
 
   payloadLength(i: number): number {
-    return this.#word(i, Row.length);
+    return this.#store.length(this.#row(i));
   }
 
   transactionId(i: number): bigint {
@@ -92,9 +91,5 @@ export class StoreBatch implements PacketBatch {
   #row(i: number): number {
     if (i >>> 0 === i && i < this.#length) return this.#first + i;
     throw outOfRange('i', `an index of the batch (it has ${this.#length} packets)`, i);
-  }
-
-  #word(i: number, position: number): number {
-    return this.#store.word(this.#row(i), position);
   }
 }

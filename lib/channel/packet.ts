@@ -3,7 +3,6 @@
 // Makes the packet objects that scripts get, from the rows of a drain.
 // Called by: packet-batch.ts, inbox-iterator.ts, request-table.ts.
 
-import { Row } from '../native/binding.js';
 import { copyOf, partOf, type SlabPart } from './slab.js';
 import type { Store } from './store.js';
 import { joinId } from './transaction-id.js';
@@ -16,13 +15,13 @@ export const WANTS_COMPLETION = 1;
 
 /** The packet of a row, with copies of its bytes. */
 export function packetAt(store: Store, row: number): Packet {
-  const offset = store.word(row, Row.offset);
+  const offset = store.offset(row);
   const headerBytes = store.headerBytes(row);
   return {
-    type: store.word(row, Row.type),
-    payload: copyOf(store.arena, offset, store.word(row, Row.length)),
-    transactionId: joinId(store.word(row, Row.idLow), store.word(row, Row.idHigh)),
-    wantsCompletion: (store.word(row, Row.flags) & WANTS_COMPLETION) !== 0,
+    type: store.type(row),
+    payload: copyOf(store.arena, offset, store.length(row)),
+    transactionId: joinId(store.idLow(row), store.idHigh(row)),
+    wantsCompletion: (store.flags(row) & WANTS_COMPLETION) !== 0,
     header: copyOf(store.arena, offset - headerBytes, headerBytes),
   };
 }
@@ -39,13 +38,13 @@ export class PacketTaker {
     const row = store.position;
     store.position = row + 1;
     const { buffer, shift } = this.#part;
-    const start = store.word(row, Row.offset) + shift;
-    const flags = store.word(row, Row.flags);
+    const start = store.offset(row) + shift;
+    const flags = store.flags(row);
     const headerBytes = store.headerBytes(row);
     return {
-      type: store.word(row, Row.type),
-      payload: new Uint8Array(buffer, start, store.word(row, Row.length)),
-      transactionId: joinId(store.word(row, Row.idLow), store.word(row, Row.idHigh)),
+      type: store.type(row),
+      payload: new Uint8Array(buffer, start, store.length(row)),
+      transactionId: joinId(store.idLow(row), store.idHigh(row)),
       wantsCompletion: (flags & WANTS_COMPLETION) !== 0,
       header: headerBytes === 0 ? noHeader : new Uint8Array(buffer, start - headerBytes, headerBytes),
     };

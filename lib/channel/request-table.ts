@@ -5,7 +5,6 @@
 // Called by: channel-core.ts (issue, add), inbox.ts (settle).
 
 import { randomInt } from 'node:crypto';
-import { Row } from '../native/binding.js';
 import { packetAt } from './packet.js';
 import type { Store } from './store.js';
 import type { Packet } from './types.js';
@@ -71,7 +70,7 @@ export class RequestTable {
 
   /** Takes a completion that answers one of our requests, or did once. False: it is a packet like any other. */
   settle(store: Store, row: number): boolean {
-    const id = idOf(store.word(row, Row.idLow), store.word(row, Row.idHigh));
+    const id = idOf(store.idLow(row), store.idHigh(row));
     const request = this.#pending.get(id);
     if (request !== undefined) {
       this.#pending.delete(id);

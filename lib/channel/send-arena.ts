@@ -6,21 +6,21 @@
 
 import { checkInteger } from '../check.js';
 import { outOfRange } from '../errors.js';
-import { ROW_WORDS, Row } from '../native/binding.js';
+import type { ROW_WORDS, Row } from '../native/binding.js';
 import { type ChannelName, tooLargeError } from './close-reasons.js';
 import { publishSent } from './diagnostics.js';
 import { PacketType, type SendArena } from './types.js';
 
 /** Descriptor units before a plain payload, as a row has them. */
 const plainOffset8 = 2 << 16;
-const {
-  type: typeWord,
-  flags: flagsWord,
-  offset: offsetWord,
-  length: lengthWord,
-  idLow: lowWord,
-  idHigh: highWord,
-} = Row;
+// Numbers of this module are known to the compiler; those of another one it looks up for every packet.
+const rowWords = 6 satisfies typeof ROW_WORDS;
+const typeWord = 0 satisfies typeof Row.type;
+const flagsWord = 1 satisfies typeof Row.flags;
+const offsetWord = 2 satisfies typeof Row.offset;
+const lengthWord = 3 satisfies typeof Row.length;
+const lowWord = 4 satisfies typeof Row.idLow;
+const highWord = 5 satisfies typeof Row.idHigh;
 
 /** What a send arena needs to know of its channel. */
 export interface SendArenaOwner extends ChannelName {
@@ -40,7 +40,7 @@ export class OwnSendArena implements SendArena {
   constructor(owner: SendArenaOwner, bytes: number, capacity: number) {
     this.owner = owner;
     this.bytes = new Uint8Array(owner.newMemory(bytes));
-    this.rows = new Int32Array(owner.newMemory(capacity * ROW_WORDS * Int32Array.BYTES_PER_ELEMENT));
+    this.rows = new Int32Array(owner.newMemory(capacity * rowWords * Int32Array.BYTES_PER_ELEMENT));
     this.capacity = capacity;
     this.#byteLength = bytes;
     this.#mostPayload = owner.maxPayloadBytes;
@@ -71,7 +71,7 @@ export class OwnSendArena implements SendArena {
   /** Adds a row of numbers that are known to be right; `flags` with the header's units in its upper half. */
   put(offset: number, length: number, idLow: number, idHigh: number, type: number, flags: number): void {
     const { rows } = this;
-    const row = this.#length * ROW_WORDS;
+    const row = this.#length * rowWords;
     rows[row + typeWord] = type;
     rows[row + flagsWord] = flags;
     rows[row + offsetWord] = offset;
@@ -88,7 +88,7 @@ export class OwnSendArena implements SendArena {
   /** Tells subscribers of packets that were written. */
   publish(first: number, count: number): void {
     for (let i = first; i < first + count; i++) {
-      const word = (name: number): number => this.rows[i * ROW_WORDS + name] ?? 0;
+      const word = (name: number): number => this.rows[i * rowWords + name] ?? 0;
       const payload = this.bytes.subarray(word(offsetWord), word(offsetWord) + word(lengthWord));
       publishSent(this.owner, word(typeWord), word(flagsWord) & 0xffff, word(lowWord), word(highWord), payload);
     }

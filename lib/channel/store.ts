@@ -4,7 +4,19 @@
 // Called by: inbox.ts, which registers one store with the addon and queues others; packet-batch.ts and packet.ts read it.
 // The addon has checked every offset and length against the arena.
 
-import { ROW_WORDS, Row } from '../native/binding.js';
+import type { ROW_WORDS, Row } from '../native/binding.js';
+import type { PacketVisitor } from './types.js';
+
+// Numbers of this module are known to the compiler; those of another one it looks up for every packet.
+const rowWords = 6 satisfies typeof ROW_WORDS;
+const typeWord = 0 satisfies typeof Row.type;
+const flagsWord = 1 satisfies typeof Row.flags;
+const offsetWord = 2 satisfies typeof Row.offset;
+const lengthWord = 3 satisfies typeof Row.length;
+const lowWord = 4 satisfies typeof Row.idLow;
+const highWord = 5 satisfies typeof Row.idHigh;
+/** More rows than any store has. */
+const rowLimit = 2 ** 20 - 1;
 
 /** One drain's worth of packets. */
 export class Store {
@@ -25,7 +37,7 @@ export class Store {
 
   /** An empty one, in memory of the addon. */
   static ofSize(arenaBytes: number, packets: number, newMemory: (bytes: number) => ArrayBuffer): Store {
-    const rows = new Int32Array(newMemory(packets * ROW_WORDS * Int32Array.BYTES_PER_ELEMENT));
+    const rows = new Int32Array(newMemory(packets * rowWords * Int32Array.BYTES_PER_ELEMENT));
     return new Store(new Uint8Array(newMemory(arenaBytes)), rows);
   }
 
@@ -42,13 +54,41 @@ export class Store {
     return this.unread === 0 ? 0 : this.unreadEnd - this.unreadStart;
   }
 
-  word(row: number, position: number): number {
-    return this.rows[row * ROW_WORDS + position] as number;
+  type(row: number): number {
+    return this.rows[row * rowWords + typeWord] as number;
+  }
+
+  /** The descriptor's flags. */
+  flags(row: number): number {
+    return (this.rows[row * rowWords + flagsWord] as number) & 0xffff;
+  }
+
+  /** Where the payload starts in the arena, and its bytes. */
+  offset(row: number): number {
+    return this.rows[row * rowWords + offsetWord] as number;
+  }
+
+  length(row: number): number {
+    return this.rows[row * rowWords + lengthWord] as number;
+  }
+
+  /** Halves of the transaction id, as int32. */
+  idLow(row: number): number {
+    return this.rows[row * rowWords + lowWord] as number;
+  }
+
+  idHigh(row: number): number {
+    return this.rows[row * rowWords + highWord] as number;
+  }
+
+  /** Bytes of the header between descriptor and payload; they stand right before the payload. */
+  headerBytes(row: number): number {
+    return Math.max(0, ((this.rows[row * rowWords + flagsWord] as number) >>> 16) - 2) * 8;
   }
 
   /** Row `to` becomes a copy of row `from`. */
   moveRow(from: number, to: number): void {
-    this.rows.copyWithin(to * ROW_WORDS, from * ROW_WORDS, (from + 1) * ROW_WORDS);
+    this.rows.copyWithin(to * rowWords, from * rowWords, (from + 1) * rowWords);
   }
 
   /** The unread packets in memory of their own; this store is empty then. */
@@ -56,11 +96,11 @@ export class Store {
     const start = this.unreadStart;
     const copy = new Store(
       this.arena.slice(start, this.unreadEnd),
-      this.rows.slice(this.position * ROW_WORDS, this.count * ROW_WORDS),
+      this.rows.slice(this.position * rowWords, this.count * rowWords),
     );
     copy.count = this.unread;
     for (let row = 0; row < copy.count; row++) {
-      const at = row * ROW_WORDS + Row.offset;
+      const at = row * rowWords + offsetWord;
       copy.rows[at] = (copy.rows[at] as number) - start;
     }
     this.clear();
@@ -73,17 +113,38 @@ export class Store {
     this.position = 0;
   }
 
-  /** Bytes of the header between descriptor and payload; they stand right before the payload. */
-  headerBytes(row: number): number {
-    return Math.max(0, ((this.word(row, Row.flags) >>> 16) - 2) * 8);
-  }
-
   /** Where the bytes of the unread packets start and end: they lie in the arena in the order of their rows. */
   get unreadStart(): number {
-    return this.word(this.position, Row.offset) - this.headerBytes(this.position);
+    return this.offset(this.position) - this.headerBytes(this.position);
   }
 
   get unreadEnd(): number {
-    return this.word(this.count - 1, Row.offset) + this.word(this.count - 1, Row.length);
+    return this.offset(this.count - 1) + this.length(this.count - 1);
+  }
+
+  /**
+   * Shows the visitor unread packets, at most `most`. How many it saw; negative when it had enough, or the channel ended
+   * meanwhile.
+   */
+  visit(visitor: PacketVisitor, most: number, reading: { readonly ending: object | null }): number {
+    const { arena, rows } = this;
+    // Masked, so that the compiler sees how large they are and checks no addition below.
+    const first = this.position & rowLimit;
+    const end = Math.min(this.count, first + most) & rowLimit;
+    for (let next = first; next < end; next++) {
+      const row = next * rowWords;
+      this.position = next + 1;
+      const answer = visitor(
+        arena,
+        rows[row + offsetWord] as number,
+        rows[row + lengthWord] as number,
+        rows[row + typeWord] as number,
+        rows[row + lowWord] as number,
+        rows[row + highWord] as number,
+        rows[row + flagsWord] as number,
+      );
+      if (answer === false || reading.ending !== null) return first - next - 1;
+    }
+    return end - first;
   }
 }
