@@ -89,10 +89,11 @@ class RingLoops {
   using Nanoseconds = std::chrono::duration<double, std::nano>;
 
   void Prepare(uint32_t bytes) {
-    payload_.assign(bytes, std::byte{0x5a});
     largest_ = bytes + kDescriptorBytes;
     arena_.resize(std::max(kBatchBytes, largest_));
     batch_ = std::clamp(kBatchBytes / bytes, 1u, kBatchPackets);
+    bytes_ = bytes;
+    payloads_.assign(size_t{batch_} * bytes, std::byte{0x5a});
   }
 
   // The first turn is not counted: it finds the caches full of other rings.
@@ -115,7 +116,7 @@ class RingLoops {
   uint64_t SendBatch(uint64_t most) {
     const uint64_t end = std::min<uint64_t>(most, batch_);
     uint64_t sent = 0;
-    while (sent < end && producer_.Send(payload_, next_id_)) {
+    while (sent < end && producer_.Send({&payloads_[sent * bytes_], bytes_}, next_id_)) {
       next_id_ += 1;
       sent += 1;
     }
@@ -143,7 +144,9 @@ class RingLoops {
   core::RingMemory ring_;
   Producer producer_;
   Consumer consumer_;
-  std::vector<std::byte> payload_;
+  // Of a batch, one behind the other: as from an arena, no packet's bytes were just sent.
+  std::vector<std::byte> payloads_;
+  uint32_t bytes_ = 0;
   std::vector<std::byte> arena_;
   uint32_t largest_ = 0;
   uint32_t batch_ = 1;
