@@ -5,6 +5,7 @@
 export const parts = {
   core: { load: async () => (await import('./core.mjs')).coreRows },
   receive: { load: async () => (await import('./receive.mjs')).receiveRows },
+  batches: { load: async () => (await import('./batch-cost.mjs')).batchCostRows },
   send: { load: async () => (await import('./send.mjs')).sendRows },
   threads: { load: async () => (await import('./threads.mjs')).threadRows },
   net: { load: async () => (await import('./net.mjs')).netRows },

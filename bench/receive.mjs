@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Receiving: drain with a visitor, batches, a view per packet, a packet object per step; and the rings that C loops drive.
-import { batchBytes, capacityOf, fillsOf, inTurn, ringLoops } from './ring-loops.mjs';
+import { batchBytes, capacityOf, fillsOf, inTurn, ownBatchBytes, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { useSums, visit } from './visitor.mjs';
 import { openWorld } from './world.mjs';
@@ -9,7 +9,8 @@ import { openWorld } from './world.mjs';
 // A small integer always: a larger number would be an object for each packet.
 let sink = 0;
 
-async function drain(channel, total) {
+/** Takes so many packets with the bench's visitor. */
+export async function drain(channel, total) {
   for (let seen = 0; seen < total; ) {
     const n = channel.drain(visit);
     if (n === 0) await channel.readable();
@@ -18,7 +19,6 @@ async function drain(channel, total) {
 }
 
 const ways = {
-  'receive: drain(visitor)': drain,
   'receive: batches()': async (channel, total) => {
     let seen = 0;
     for await (const batch of channel.batches()) {
@@ -54,7 +54,7 @@ const ways = {
  * Nanoseconds per packet of one way: the ring is filled outside the timed part, as far as it goes without the host's asking
  * for space, which no C loop does: its wake would be in the timed part. The first time is not counted, as in the C loops.
  */
-async function measure({ channel, host }, take, payload, fills) {
+export async function measure({ channel, host }, take, payload, fills) {
   const total = capacityOf(payload.length);
   const many = new Array(64).fill(payload);
   const rest = many.slice(0, total % many.length);
@@ -75,17 +75,22 @@ export async function receiveRows({ sizes, rounds, fetch }) {
   const { rings, missing } = await ringLoops({ fetch });
   const world = await openWorld({ arenaBytes: batchBytes });
   const plain = await openWorld();
+  const own = new Map();
   try {
+    for (const size of sizes) own.set(size, await openWorld({ arenaBytes: ownBatchBytes(size) }));
     for (let round = -1; round < rounds; round++) {
       for (const size of sizes) {
         const payload = new Uint8Array(size).fill(7);
         const fills = fillsOf(size);
-        for (const [name, take] of inTurn(Object.entries(ways), round)) {
-          const ns = await measure(world, take, payload, fills);
+        const all = [
+          ...Object.entries(ways).map(([name, take]) => ({ name, take, of: world })),
+          { name: 'receive: drain(visitor)', take: drain, of: own.get(size) },
+          { name: 'receive: drain(visitor), default sizes', take: drain, of: plain },
+        ];
+        for (const { name, take, of } of inTurn(all, round)) {
+          const ns = await measure(of, take, payload, fills);
           if (round >= 0) samples.add(name, size, ns);
         }
-        const ns = await measure(plain, drain, payload, fills);
-        if (round >= 0) samples.add('receive: drain(visitor), default sizes', size, ns);
         for (const { label, loops } of rings) {
           const ns = loops.receive(size, fills);
           if (round >= 0) samples.add(`receive: ${label}`, size, ns);
@@ -95,6 +100,7 @@ export async function receiveRows({ sizes, rounds, fetch }) {
   } finally {
     await world[Symbol.asyncDispose]();
     await plain[Symbol.asyncDispose]();
+    for (const one of own.values()) await one[Symbol.asyncDispose]();
   }
   if (sink === 1) console.error(sink);
   useSums();

@@ -4,7 +4,7 @@
 // outside the timed part.
 
 import { sendAgain } from './promises.mjs';
-import { batchBytes, batchOf, capacityOf, fillsOf, inTurn, ringLoops } from './ring-loops.mjs';
+import { batchBytes, batchOf, capacityOf, fillsOf, inTurn, ownBatchBytes, ringLoops } from './ring-loops.mjs';
 import { Samples } from './samples.mjs';
 import { openWorld } from './world.mjs';
 
@@ -23,9 +23,11 @@ function addRows(arena, packets, length) {
 /** Nearly as many packets as the ring holds: who finds it full asks the host for space, which no C loop does. */
 const perFill = (size) => capacityOf(size) - batchOf(size);
 
+const ownBatchOf = (size) => Math.min(256, Math.floor(ownBatchBytes(size) / size));
+
 const ways = {
   [sendAgain]: (channel, { length }, total, arena) => {
-    const batch = batchOf(length);
+    const batch = ownBatchOf(length);
     addRows(arena, batch, length);
     for (let i = 0; i < total; i += batch) {
       const count = Math.min(batch, total - i);
@@ -33,7 +35,7 @@ const ways = {
     }
   },
   'send: trySendArena': (channel, { length }, total, arena) => {
-    const batch = batchOf(length);
+    const batch = ownBatchOf(length);
     for (let i = 0; i < total; i += batch) {
       const count = Math.min(batch, total - i);
       addRows(arena, count, length);
