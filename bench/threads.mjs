@@ -32,8 +32,8 @@ async function receive(channel, packets) {
 async function openFloods(cpu) {
   const arenaBytes = batchBytes;
   const ways = {
-    'two threads: drain(visitor)': { arenaBytes, busyPollUs: 200 },
-    'two threads: drain(visitor), no busy polling': { arenaBytes },
+    'two threads: drain(visitor)': { arenaBytes },
+    'two threads: drain(visitor), busy polling': { arenaBytes, busyPollUs: 200 },
   };
   const opened = [];
   for (const [name, options] of Object.entries(ways)) {

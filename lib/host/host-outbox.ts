@@ -168,6 +168,10 @@ export class Outbox {
     const { arena, index, ownBytes, ownRows } = this.#memory;
     const rows = Math.min(payloads.length - from, index.length / ROW_WORDS - ownRows);
     const id = options.transactionId ?? 0n;
+    const idLow = Number(BigInt.asIntN(32, id));
+    const idHigh = Number(BigInt.asIntN(32, id >> 32n));
+    const type = options.type ?? inband;
+    const flags = (options.flags ?? 0) | (2 << 16);
     let end = ownBytes;
     let offset = ownBytes;
     let last: Uint8Array | null = null;
@@ -182,12 +186,12 @@ export class Outbox {
         last = payload;
       }
       const at = (ownRows + row) * ROW_WORDS;
-      index[at + Row.type] = options.type ?? inband;
-      index[at + Row.flags] = (options.flags ?? 0) | (2 << 16);
+      index[at + Row.type] = type;
+      index[at + Row.flags] = flags;
       index[at + Row.offset] = offset;
       index[at + Row.length] = payload.length;
-      index[at + Row.idLow] = Number(BigInt.asIntN(32, id));
-      index[at + Row.idHigh] = Number(BigInt.asIntN(32, id >> 32n));
+      index[at + Row.idLow] = idLow;
+      index[at + Row.idHigh] = idHigh;
     }
     return rows;
   }
