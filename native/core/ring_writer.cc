@@ -28,7 +28,7 @@ inline bool PacketOf(const PacketRow& row, std::span<const std::byte> arena,
   if (row.offset < headers || row.offset > arena.size()) return false;
   if (row.length > arena.size() - row.offset) return false;
   *packet = {static_cast<uint16_t>(row.type), row.flags, row.offset8, row.transaction_id,
-             arena.subspan(row.offset - headers, headers + row.length)};
+             arena.subspan(row.offset - headers, size_t{headers} + row.length)};
   return true;
 }
 
