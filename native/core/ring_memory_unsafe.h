@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A view of one ring in shared memory, and where its bytes are.
+// A view of one ring in shared memory: where its bytes are, and the copy where they wrap.
 // Called by: ring_reader, ring_writer. The five control words are the business of
 // ring_control_unsafe.h alone.
 // Invariant of every function: position < data_size and a multiple of 8, bytes <= data_size. The

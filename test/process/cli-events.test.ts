@@ -106,8 +106,11 @@ describe('hv on', () => {
   });
 
   it('does not wait for ever once systemd can tell no more', async () => {
-    // It listens until somebody writes to the pipe.
-    const { folder, env } = systemd((place) => `mkfifo ${place}/end\necho Monitoring >&2\nread word < ${place}/end`);
+    // It listens until somebody writes to the pipe, and is the only one that reads it.
+    const { folder, env } = systemd(
+      (place) =>
+        `case "$*" in *emit*) exit 1;; esac\nmkfifo ${place}/end\necho Monitoring >&2\nread word < ${place}/end`,
+    );
     const command = start(['on', 'shutdown', '--', 'true'], { env });
     await noted(command, /waiting for shutdown/);
     writeFileSync(path.join(folder, 'end'), 'now\n');
