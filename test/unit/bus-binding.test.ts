@@ -269,6 +269,19 @@ describe('giving back', () => {
     assert.match((await binding.restore()).warnings.join(), /rescind callback/);
   });
 
+  test('of a device that the host withdraws in the middle of it gives it to nobody, and forgets it', async () => {
+    await using scene = await Scene.make();
+    const binding = await bindDevice(scene.device);
+    const withdraw = (): number => {
+      scene.tree.remove(`${acpi}/${balloonId}`);
+      return constants.errno.ENODEV;
+    };
+    scene.kernel.refusals.set('unbind uio_hv_generic', Object.assign([], { shift: withdraw }));
+
+    assert.match((await binding.restore()).warnings.join(), /the device is gone: the host withdrew it/);
+    assert.deepEqual(scene.records, []);
+  });
+
   test('without a record goes to the driver made for the class', async () => {
     await using scene = await Scene.make('uio_hv_generic');
     scene.tree.uio(balloonId);

@@ -74,13 +74,31 @@ export function* carryBack(
   options: RestoreOptions,
 ): Generator<Action, RestoreResult, Answer> {
   if (rootKind(root) === 'simulated') yield* letGo(root, record);
-  const plan = planGiveBack(root, readDevice(root, record.device), record, options);
-  yield* carryOut({ root, id: record.device }, plan.steps);
+  const plan = yield* carryOutPlan(root, record, options);
   // Before the record goes: who is killed here leaves the rest to `hv restore`.
   const returned = hasReturned(root, record) ? yield* putBackInterface(root, record.device, record.interface) : null;
   if (record.since !== assumedSince) removeRecord(root, record.device);
   const result = { ...nothingToDo(root, record.device), steps: shownSteps(plan.steps), interface: returned };
   return { ...result, warnings: [...plan.warnings, ...(returned?.missing ?? [])] };
+}
+
+// A device that the host withdraws meanwhile is given back to nobody: what is left is what is to be done where it is gone.
+function* carryOutPlan(
+  root: string,
+  record: BindingRecord,
+  options: RestoreOptions,
+): Generator<Action, GiveBackPlan, Answer> {
+  const target = { root, id: record.device };
+  const plan = planGiveBack(root, readDevice(root, record.device), record, options);
+  try {
+    yield* carryOut(target, plan.steps);
+    return plan;
+  } catch (error) {
+    if (readDevice(root, record.device) !== null) throw error;
+    const rest = planGiveBack(root, null, record, options);
+    yield* carryOut(target, rest.steps);
+    return rest;
+  }
 }
 
 /** Whether the card is with the driver that makes its interface, and there is something to make it like. */
