@@ -249,7 +249,10 @@ describe('hv on shutdown --take-over', () => {
       await noted(command, /switched the service off; waiting until it is on again/);
       const again = shutdown();
       host.add(again);
-      await again.ready(patient);
+      // If it ends instead, it says why.
+      const early = command.ended.then(({ stderr }) => assert.fail(stderr));
+      await Promise.race([again.ready(patient), early]);
+      early.catch(() => undefined);
       assert.equal(await again.shutdown(patient), 0x8007_04f7);
       await assert.rejects(power.shutdown(patient));
       command.child.kill('SIGINT');

@@ -78,16 +78,18 @@ async function serve(context: Context, device: Device, options: TakeOverOptions)
   }
 }
 
-/** The device, when there is one again and the kernel has had the time to give it to its own driver; null once interrupted. */
+/**
+ * The device, when there is one again and the kernel has had the time to give it to its own driver; null once interrupted. Looked
+ * for, not watched for: it comes back under the same name, and who saw the old one until then would be told of no change.
+ */
 async function offeredAgain(bus: Bus, signal: AbortSignal): Promise<Device | null> {
-  for await (const { current } of bus.watch({ signal, initial: true })) {
-    if (current?.class.name !== 'shutdown') continue;
+  for (let seen = false; ; ) {
     await pause(settleMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return null;
-    const device = bus.devices().find(({ id }) => id === current.id);
-    if (device !== undefined) return device; // else it has gone once more
+    const device = bus.devices().find((one) => one.class.name === 'shutdown');
+    if (device !== undefined && seen) return device;
+    seen = device !== undefined;
   }
-  return null;
 }
 
 /** What the command finds in its environment. */
