@@ -182,7 +182,7 @@ export class Inbox {
     if (count === Status.arenaTooSmall) count = this.#drainLarger(store);
     this.#isArmed = count === 0;
     if (count > 0) {
-      this.#spent += count > leastSpent ? count : leastSpent;
+      this.#spent += Math.max(count, leastSpent);
       store.count = count;
       if (wantsReceived() || this.#owner.requests.isUsed) this.#tellOf(store);
     }
